@@ -1,0 +1,56 @@
+"""SegNeXt semantic segmentation: train, evaluate and predict.
+
+Names load when first used (PEP 562), so `import segnext` costs milliseconds and torch is loaded
+only by what needs it.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Classes": "segnext.classes",
+    "Predictor": "segnext.predict",
+    "convert_state_dict": "segnext.weights",
+    "create_encoder": "segnext.models",
+    "create_model": "segnext.models",
+    "evaluate": "segnext.evaluation",
+    "list_models": "segnext.models",
+    "load_model": "segnext.weights",
+    "save_model": "segnext.weights",
+    "train": "segnext.training",
+}
+
+__all__ = [
+    "Classes",
+    "Predictor",
+    "__version__",
+    "convert_state_dict",
+    "create_encoder",
+    "create_model",
+    "evaluate",
+    "list_models",
+    "load_model",
+    "save_model",
+    "train",
+]
+
+if TYPE_CHECKING:
+    from segnext.classes import Classes
+    from segnext.evaluation import evaluate
+    from segnext.models import create_encoder, create_model, list_models
+    from segnext.predict import Predictor
+    from segnext.training import train
+    from segnext.weights import convert_state_dict, load_model, save_model
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        msg = f"module 'segnext' has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,199 @@
+"""The taxonomy: class names, colours, and which raw mask value means which class.
+
+Three kinds of numbers must never be confused:
+
+- raw id: the value in a mask file (or the position of its colour in a colour mask),
+- train id: 0 .. L-1, what losses, metrics and predicted masks use,
+- ignore: pixels that count for nothing, stored as `ignore_index` (255; 65535 above 255 labels).
+
+`Classes.encode` goes from raw to train ids and refuses values nobody declared; `Classes.decode`
+goes back. L is the number of labels: the number of classes, except for a single class, where
+the network has one logit and a mask has two labels, 0 `background` and 1 the class.
+"""
+
+import colorsys
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segnext.errors import DataError, UsageError
+
+Color = tuple[int, int, int]
+Mask = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+BACKGROUND = "background"
+IGNORE_COLOR: Color = (0, 0, 0)
+
+
+def distinct_colors(count: int) -> tuple[Color, ...]:
+    """Return `count` well separated RGB colours, the same on every call.
+
+    Hues step by the golden angle; lightness and saturation alternate, so that neighbours in the
+    list stay apart for readers who see few hues.
+    """
+    colors: list[Color] = []
+    for index in range(count):
+        hue = (0.58 + index * 0.61803398875) % 1.0
+        lightness = (0.52, 0.70, 0.36)[index % 3]
+        saturation = (0.75, 0.60, 0.85)[(index // 3) % 3]
+        red, green, blue = colorsys.hls_to_rgb(hue, lightness, saturation)
+        colors.append((round(red * 255), round(green * 255), round(blue * 255)))
+    return tuple(colors)
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Names, colours and raw ids of the classes of a data set or a model.
+
+    Attributes:
+        names: One name per class, in train-id order; no duplicates.
+        colors: RGB, 0-255, one per class; made up by `distinct_colors` where not given.
+        raw_to_train: Declared mask values, as sorted (raw id, train id) pairs with `None` for
+            "ignore". Empty means raw ids are train ids. `ignore_index` itself is always ignored.
+    """
+
+    names: tuple[str, ...]
+    colors: tuple[Color, ...] = ()
+    raw_to_train: tuple[tuple[int, int | None], ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if not self.names:
+            msg = "a taxonomy needs at least one class name"
+            raise UsageError(msg)
+        duplicates = sorted({name for name in self.names if self.names.count(name) > 1})
+        if duplicates:
+            msg = f"class names must differ, given twice: {', '.join(duplicates)}"
+            raise UsageError(msg)
+        if len(self.names) > 65535:
+            msg = f"at most 65535 classes fit a 16-bit mask, got {len(self.names)}"
+            raise UsageError(msg)
+        if not self.colors:
+            object.__setattr__(self, "colors", distinct_colors(len(self.names)))
+        if len(self.colors) != len(self.names):
+            msg = f"{len(self.names)} class names but {len(self.colors)} colours"
+            raise UsageError(msg)
+        for raw, train in self.raw_to_train:
+            if not 0 <= raw <= 65535:
+                msg = f"mask value {raw} in the label mapping is outside 0..65535"
+                raise UsageError(msg)
+            if train is not None and not 0 <= train < self.num_labels:
+                msg = (
+                    f"the label mapping sends mask value {raw} to class {train}, but ids run from "
+                    f"0 to {self.num_labels - 1}; use null (or ignore) for pixels that do not count"
+                )
+                raise UsageError(msg)
+
+    @classmethod
+    def numbered(cls, count: int) -> "Classes":
+        """Name `count` classes by their ids, for models whose taxonomy nobody stated."""
+        return cls(tuple(f"class_{index}" for index in range(count)))
+
+    @property
+    def num_classes(self) -> int:
+        """Number of logits K of a model for these classes."""
+        return len(self.names)
+
+    @property
+    def num_labels(self) -> int:
+        """Number of train ids L in masks: K, or 2 for a single class."""
+        return max(2, len(self.names))
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """One name per train id."""
+        return self.names if len(self.names) > 1 else (BACKGROUND, self.names[0])
+
+    @property
+    def label_colors(self) -> tuple[Color, ...]:
+        """One RGB colour per train id."""
+        return self.colors if len(self.names) > 1 else (IGNORE_COLOR, self.colors[0])
+
+    @property
+    def ignore_index(self) -> int:
+        """Value of pixels that count for nothing."""
+        return 255 if self.num_labels <= 255 else 65535
+
+    @property
+    def mask_dtype(self) -> type[np.uint8] | type[np.uint16]:
+        """Smallest unsigned type that holds every train id and `ignore_index`."""
+        return np.uint8 if self.ignore_index == 255 else np.uint16
+
+    def with_ignored(self, raw_ids: Sequence[int]) -> "Classes":
+        """Return the same taxonomy in which `raw_ids` are ignored as well."""
+        table = dict(self.raw_to_train) or {index: index for index in range(self.num_labels)}
+        table.update(dict.fromkeys(raw_ids))
+        return Classes(self.names, self.colors, tuple(sorted(table.items())))
+
+    @functools.cached_property
+    def _encode_table(self) -> npt.NDArray[np.int32]:
+        """Train id per raw id; -1 where a value was never declared."""
+        table = np.full(65536, -1, dtype=np.int32)
+        table[: self.num_labels] = np.arange(self.num_labels)
+        if self.raw_to_train:
+            table[:] = -1
+            for raw, train in self.raw_to_train:
+                table[raw] = self.ignore_index if train is None else train
+        if table[self.ignore_index] < 0:
+            table[self.ignore_index] = self.ignore_index
+        return table
+
+    def encode(self, raw: npt.NDArray[Any], where: str) -> Mask:
+        """Translate raw mask values (H, W) to train ids.
+
+        Args:
+            raw: Mask as stored, unsigned integers of 8 or 16 bits.
+            where: The file, for the message.
+
+        Raises:
+            DataError: A value was never declared; names file, value, count and remedy.
+        """
+        small = raw.dtype == np.uint8
+        table = self._encode_table
+        counts = np.bincount(raw.reshape(-1), minlength=256 if small else 65536)
+        unknown = np.flatnonzero((counts > 0) & (table[: len(counts)] < 0))
+        if len(unknown):
+            value = int(unknown[np.argmax(counts[unknown])])
+            others = f" (also {', '.join(map(str, unknown[unknown != value][:5]))})" * (
+                len(unknown) > 1
+            )
+            msg = (
+                f"{where}: {counts[value]:,} pixels hold the value {value}{others}, which is none "
+                f"of the {self.num_labels} classes ({self.label_names[0]} to "
+                f"{self.label_names[-1]}); if it means void, ignore it with --ignore-index {value} "
+                f"(or ignore_index in data.yaml), else declare it in classes.txt or label_mapping"
+            )
+            raise DataError(msg)
+        identity = not self.raw_to_train and raw.dtype == self.mask_dtype
+        if identity:
+            return raw
+        encoded: Mask = table.astype(self.mask_dtype)[raw]
+        return encoded
+
+    def decode(self, mask: Mask) -> npt.NDArray[np.uint16]:
+        """Translate train ids (H, W) back to raw ids: the lowest raw id declared for each."""
+        table = np.arange(65536, dtype=np.uint16)
+        for raw, train in reversed(self.raw_to_train):
+            if train is not None:
+                table[train] = raw
+        return table[mask]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready description; `from_dict` reads it back."""
+        return {
+            "names": list(self.names),
+            "colors": [list(color) for color in self.colors],
+            "raw_to_train": [[raw, train] for raw, train in self.raw_to_train],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Classes":
+        """Rebuild a taxonomy from `to_dict`."""
+        return cls(
+            tuple(data["names"]),
+            tuple((int(red), int(green), int(blue)) for red, green, blue in data["colors"]),
+            tuple((int(raw), train) for raw, train in data.get("raw_to_train", ())),
+        )

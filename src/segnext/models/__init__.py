@@ -1,0 +1,23 @@
+"""Tensor to logits: the MSCAN encoder, the Hamburger decoder, and their registry."""
+
+from segnext.models.mscan import MIN_SIZE, MSCAN
+from segnext.models.registry import (
+    MODELS,
+    configure,
+    create_encoder,
+    create_model,
+    list_models,
+)
+from segnext.models.segnext import SegNeXt, SegNeXtConfig
+
+__all__ = [
+    "MIN_SIZE",
+    "MODELS",
+    "MSCAN",
+    "SegNeXt",
+    "SegNeXtConfig",
+    "configure",
+    "create_encoder",
+    "create_model",
+    "list_models",
+]

@@ -1,0 +1,62 @@
+"""Small layers shared by the encoder and the decoder.
+
+Shapes: B batch, C channels, H and W height and width.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class ChannelLayerNorm(nn.LayerNorm):
+    """LayerNorm over the channels of (B, C, H, W), each position on its own."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise (B, C, H, W); the shape stays."""
+        # A view for channels_last tensors, so only contiguous ones pay for a copy.
+        normalized = functional.layer_norm(
+            input.permute(0, 2, 3, 1), self.normalized_shape, self.weight, self.bias, self.eps
+        )
+        return normalized.permute(0, 3, 1, 2)
+
+
+def draw_drop_path(images: Tensor, rate: float) -> Tensor:
+    """Draw which samples keep a residual branch (Huang et al., arXiv 1603.09382).
+
+    Args:
+        images: Any tensor whose first dimension is the batch; gives device and dtype.
+        rate: Probability in [0, 1) of dropping the branch.
+
+    Returns:
+        (B, 1, 1, 1): 0 where the branch is dropped, 1 / (1 - rate) where it is kept, so that the
+        expectation does not change.
+    """
+    keep = 1.0 - rate
+    drawn = torch.rand(images.shape[0], 1, 1, 1, device=images.device) < keep
+    return drawn.to(images.dtype) / keep
+
+
+def conv1x1(in_channels: int, out_channels: int, *, bias: bool = True) -> nn.Conv2d:
+    """Build a 1x1 convolution."""
+    return nn.Conv2d(in_channels, out_channels, kernel_size=1, bias=bias)
+
+
+def depthwise(channels: int, height: int, width: int) -> nn.Conv2d:
+    """Build a depthwise convolution of odd kernel size (height, width) that keeps H and W."""
+    return nn.Conv2d(
+        channels, channels, (height, width), padding=(height // 2, width // 2), groups=channels
+    )
+
+
+def init_conv_weights(module: nn.Module) -> None:
+    """Start every convolution from N(0, sqrt(2 / fan_out)), biases from 0.
+
+    fan_out = kernel area * output channels / groups; for use with `nn.Module.apply`.
+    """
+    if isinstance(module, nn.Conv2d):
+        fan_out = module.kernel_size[0] * module.kernel_size[1] * module.out_channels
+        nn.init.normal_(module.weight, std=math.sqrt(2.0 * module.groups / fan_out))
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

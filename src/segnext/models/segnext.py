@@ -1,0 +1,130 @@
+"""SegNeXt: MSCAN encoder, LightHam decoder (arXiv 2209.08575).
+
+Shapes: B batch, C channels, H and W height and width of the image, K classes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from torch import Tensor, nn
+
+from segnext.errors import UsageError, describe_unknown
+from segnext.models.hamburger import LightHam
+from segnext.models.layers import init_conv_weights
+from segnext.models.mscan import MSCAN
+from segnext.spec import ModelSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegNeXtConfig:
+    """Every argument of a SegNeXt, as kept in weights files.
+
+    Attributes:
+        num_classes: K logits per pixel; one class means one logit and a sigmoid.
+        in_channels: Channels of the image.
+        embed_dims: Channels of the four stages.
+        depths: Blocks in each stage.
+        mlp_ratios: Feed-forward expansion in each stage.
+        drop_path_rate: Probability of skipping the last block's branches in training.
+        branches: Strip lengths of the attention.
+        activation_checkpointing: Recompute blocks in the backward pass to save memory.
+        decoder_width: D, a multiple of 32.
+        rank: R of the matrix decomposition.
+        train_steps: Updates of the decomposition in training.
+        eval_steps: Updates of the decomposition in evaluation.
+        decoder_stages: Encoder stages that the decoder reads, 1 to 4.
+        dropout: Probability of dropping a channel before the classifier.
+    """
+
+    num_classes: int
+    in_channels: int = 3
+    embed_dims: tuple[int, ...]
+    depths: tuple[int, ...]
+    mlp_ratios: tuple[int, ...] = (8, 8, 4, 4)
+    drop_path_rate: float = 0.1
+    branches: tuple[int, ...] = (7, 11, 21)
+    activation_checkpointing: bool = False
+    decoder_width: int = 256
+    rank: int = 16
+    train_steps: int = 6
+    eval_steps: int = 7
+    decoder_stages: tuple[int, ...] = (2, 3, 4)
+    dropout: float = 0.1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready description; `from_dict` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "SegNeXtConfig":
+        """Rebuild a configuration; lists become tuples.
+
+        Raises:
+            UsageError: An option does not exist; names the nearest ones.
+        """
+        valid = [entry.name for entry in fields(cls)]
+        for name in data:
+            if name not in valid:
+                raise UsageError(describe_unknown("model option", name, valid))
+        options: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
+        }
+        return cls(**options)
+
+
+class SegNeXt(nn.Module):
+    """Images to logits at the decoder's resolution.
+
+    `forward` does not resize: losses, metrics and predictors do, each in its own way and memory.
+
+    Args:
+        config: Every option.
+
+    Attributes:
+        encoder: `MSCAN`; images to four feature maps.
+        decoder: `LightHam`; feature maps to logits.
+        output_stride: Pixels of the image per logit, 8 unless the decoder reads stage 1.
+        spec: What a weights file said about this model; `None` for a new one.
+    """
+
+    def __init__(self, config: SegNeXtConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.spec: ModelSpec | None = None
+        self.encoder = build_encoder(config)
+        self.decoder = LightHam(
+            self.encoder.out_channels,
+            config.num_classes,
+            width=config.decoder_width,
+            rank=config.rank,
+            train_steps=config.train_steps,
+            eval_steps=config.eval_steps,
+            stages=config.decoder_stages,
+            dropout=config.dropout,
+        )
+        self.output_stride = self.encoder.strides[config.decoder_stages[0] - 1]
+        self.decoder.apply(init_conv_weights)
+        nn.init.normal_(self.decoder.classifier.weight, std=0.01)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Compute logits (B, K, ceil(H/s), ceil(W/s)) of normalised images (B, C, H, W).
+
+        s is `output_stride`. See `MSCAN.forward` for the errors raised.
+        """
+        return self.decoder(self.encoder(images))  # type: ignore[no-any-return]
+
+
+def build_encoder(config: SegNeXtConfig) -> MSCAN:
+    """Build the encoder of a configuration, newly initialised."""
+    encoder = MSCAN(
+        in_channels=config.in_channels,
+        embed_dims=config.embed_dims,
+        depths=config.depths,
+        mlp_ratios=config.mlp_ratios,
+        drop_path_rate=config.drop_path_rate,
+        branches=config.branches,
+        activation_checkpointing=config.activation_checkpointing,
+    )
+    encoder.apply(init_conv_weights)
+    return encoder

@@ -1,0 +1,165 @@
+"""What a weights file says about itself, and how images must be fed to it.
+
+Pure data with a JSON form, so that weights, training, evaluation and prediction agree on one
+description without knowing each other.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from segnext.classes import Classes
+from segnext.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """Per-channel statistics of pixel values scaled to 0-1.
+
+    A model sees `(pixel / full_scale - mean) / std`, where full_scale is 255 for 8-bit and 65535
+    for 16-bit images, so both depths of one picture give the same input.
+
+    Attributes:
+        mean: One value per channel, in 0-1 units.
+        std: One positive value per channel, in 0-1 units.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.std) or not self.mean:
+            msg = f"normalisation needs as many means as stds, got {self.mean} and {self.std}"
+            raise UsageError(msg)
+        if min(self.std) <= 0:
+            msg = f"normalisation stds must be positive, got {self.std}"
+            raise UsageError(msg)
+
+    @property
+    def channels(self) -> int:
+        """Number of image channels."""
+        return len(self.mean)
+
+
+IMAGENET_NORMALIZATION = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a picture becomes a mask: sizes in pixels.
+
+    Attributes:
+        short_side: Resize so that the shorter side has this length (aspect kept); `None` keeps
+            the picture's own size.
+        window: Side of square sliding windows; `None` feeds the whole picture at once.
+        stride: Step between windows, at most `window`; `None` means two thirds of it.
+        scales: Factors on the resized picture; probabilities are averaged over them.
+        flip: Also average with the mirrored picture, at every scale.
+    """
+
+    short_side: int | None = None
+    window: int | None = None
+    stride: int | None = None
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+
+    def __post_init__(self) -> None:
+        if self.short_side is not None and self.short_side < 32:
+            msg = f"short side {self.short_side} px is below the network's least size, 32 px"
+            raise UsageError(msg)
+        if self.window is not None and self.window < 32:
+            msg = f"window {self.window} px is below the network's least size, 32 px"
+            raise UsageError(msg)
+        if self.stride is not None and self.window is None:
+            msg = f"stride {self.stride} px needs a window; give --window too"
+            raise UsageError(msg)
+        if self.window is not None and not 1 <= self.effective_stride <= self.window:
+            msg = f"stride {self.stride} px must lie between 1 and the window, {self.window} px"
+            raise UsageError(msg)
+        if not self.scales or min(self.scales) <= 0:
+            msg = f"scales must be positive, got {self.scales}"
+            raise UsageError(msg)
+
+    @property
+    def effective_stride(self) -> int:
+        """Step between windows in pixels, with the default filled in; 0 without windows."""
+        if self.window is None:
+            return 0
+        return self.stride if self.stride is not None else max(1, self.window * 2 // 3)
+
+    def describe(self) -> str:
+        """Name every choice in one line, for reports: scores compare only under one protocol."""
+        size = "own size" if self.short_side is None else f"short side {self.short_side}"
+        view = (
+            "whole image"
+            if self.window is None
+            else f"window {self.window} stride {self.effective_stride}"
+        )
+        scales = (
+            "single scale"
+            if self.scales == (1.0,)
+            else "scales " + "/".join(f"{scale:g}" for scale in self.scales)
+        )
+        return f"{size}, {view}, {scales}{', flip' if self.flip else ''}"
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Protocol":
+        """Rebuild a protocol from its JSON form (`dataclasses.asdict`)."""
+        return cls(**{**data, "scales": tuple(data.get("scales", (1.0,)))})
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Everything `load_model` needs besides the tensors, kept in the file's metadata.
+
+    Attributes:
+        model: Name in the model registry, such as `segnext_tiny`.
+        config: Arguments of the model, as `SegNeXtConfig` writes them.
+        classes: What the logits mean.
+        normalization: How pixels are scaled.
+        protocol: How pictures are fed by default.
+        score: Measured results, such as `{"miou": 0.41, "split": "val"}`; empty when unmeasured.
+        license: Terms of the weights, which are not those of the package.
+        version: Version of the package that wrote the file.
+        notes: One line per fact a user must know, such as parts that start untrained.
+        encoder_only: The file holds an encoder to start a training from, not a whole model.
+    """
+
+    model: str
+    config: dict[str, Any]
+    classes: Classes
+    normalization: Normalization = IMAGENET_NORMALIZATION
+    protocol: Protocol = field(default_factory=Protocol)
+    score: dict[str, Any] = field(default_factory=dict)
+    license: str = "unstated"
+    version: str = ""
+    notes: tuple[str, ...] = ()
+    encoder_only: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready description; `from_dict` reads it back."""
+        return {
+            **asdict(replace(self, classes=Classes(("placeholder",)))),
+            "classes": self.classes.to_dict(),
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "ModelSpec":
+        """Rebuild a spec from `to_dict`.
+
+        Raises:
+            KeyError, TypeError: A required entry is missing or an unknown one is present.
+        """
+        normalization = data["normalization"]
+        return cls(
+            **{
+                **data,
+                "classes": Classes.from_dict(data["classes"]),
+                "normalization": Normalization(
+                    tuple(normalization["mean"]), tuple(normalization["std"])
+                ),
+                "protocol": Protocol.from_dict(data["protocol"]),
+                "notes": tuple(data.get("notes", ())),
+            }
+        )
