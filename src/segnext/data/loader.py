@@ -1,0 +1,103 @@
+"""Training samples as a pure function of (seed, number).
+
+Sample i of a run is the same bits whatever the number of workers, and a resumed run starts at
+sample `step * batch_size` with no other state: the shuffle of epoch e and the augmentation of
+sample i are drawn from generators keyed by (seed, e) and (seed, i).
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from segnext.data.transforms import TrainTransform
+
+# First entries of the seed sequences, so that shuffles and augmentations share no numbers.
+_SHUFFLE, _AUGMENT = 1, 2
+
+
+class LabelledImages(Protocol):
+    """What the loader needs of a data set."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+
+    def __getitem__(self, index: int) -> Mapping[str, Any]:
+        """Return at least `image` (H, W, C) and `mask` (H, W) of train ids."""
+
+
+class SampleStream(Dataset[tuple[Tensor, Tensor]]):
+    """An endless shuffle of augmented samples, addressed by number.
+
+    Args:
+        images: The training split.
+        transform: Augmentation.
+        seed: Of the run.
+        length: Number of samples the run will take.
+    """
+
+    def __init__(
+        self, images: LabelledImages, transform: TrainTransform, *, seed: int, length: int
+    ) -> None:
+        self.images = images
+        self.transform = transform
+        self.seed = seed
+        self.length = length
+
+    def __len__(self) -> int:
+        """Return the number of samples of the whole run."""
+        return self.length
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+        """Return sample `number`: image (C, h, w) float32 and mask (h, w) int64."""
+        item = self.images[self.index_of(number)]
+        rng = np.random.default_rng((_AUGMENT, self.seed, number))
+        augmented, target = self.transform(item["image"], item["mask"], rng)
+        return torch.from_numpy(augmented), torch.from_numpy(target)
+
+    def index_of(self, number: int) -> int:
+        """Return which image of the split sample `number` shows."""
+        epoch, position = divmod(number, len(self.images))
+        return int(_shuffle(self.seed, epoch, len(self.images))[position])
+
+
+@functools.lru_cache(maxsize=2)
+def _shuffle(seed: int, epoch: int, count: int) -> npt.NDArray[np.intp]:
+    return np.random.default_rng((_SHUFFLE, seed, epoch)).permutation(count)
+
+
+def build_train_loader(
+    stream: SampleStream, *, batch_size: int, start_step: int = 0, num_workers: int = 0
+) -> DataLoader[tuple[Tensor, Tensor]]:
+    """Build the loader of a run from optimizer step `start_step` on.
+
+    Args:
+        stream: Samples of the whole run; only whole batches are delivered.
+        batch_size: Samples per step.
+        start_step: Steps already done.
+        num_workers: Processes that read ahead; 0 reads in this one.
+
+    Returns:
+        Batches of images (B, C, h, w) float32 and masks (B, h, w) int64.
+    """
+    return DataLoader(
+        stream,
+        batch_size=batch_size,
+        sampler=range(start_step * batch_size, len(stream)),
+        num_workers=num_workers,
+        drop_last=True,
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_start_worker,
+        persistent_workers=num_workers > 0,
+    )
+
+
+def _start_worker(_: int) -> None:
+    # Workers already run side by side; OpenCV's own threads would only compete with them.
+    cv2.setNumThreads(0)
