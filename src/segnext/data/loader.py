@@ -6,8 +6,10 @@ sample i are drawn from generators keyed by (seed, e) and (seed, i).
 """
 
 import functools
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -20,6 +22,9 @@ from segnext.data.transforms import TrainTransform
 
 # First entries of the seed sequences, so that shuffles and augmentations share no numbers.
 _SHUFFLE, _AUGMENT = 1, 2
+
+_Item = TypeVar("_Item")
+_Read = TypeVar("_Read")
 
 
 class LabelledImages(Protocol):
@@ -101,3 +106,26 @@ def build_train_loader(
 def _start_worker(_: int) -> None:
     # Workers already run side by side; OpenCV's own threads would only compete with them.
     cv2.setNumThreads(0)
+
+
+def read_ahead(
+    read: Callable[[_Item], _Read], items: Iterable[_Item], *, depth: int = 4
+) -> Iterator[tuple[_Item, "Future[_Read]"]]:
+    """Read items in threads while the caller works on earlier ones; order is kept.
+
+    Args:
+        read: Called once for each item.
+        items: Consumed at most `depth` items ahead.
+        depth: Finished readings that may wait.
+
+    Yields:
+        Each item with its reading; `result()` of it waits, and raises what `read` raised.
+    """
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        waiting: deque[tuple[_Item, Future[_Read]]] = deque()
+        for item in items:
+            waiting.append((item, threads.submit(read, item)))
+            if len(waiting) >= depth:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()

@@ -1,12 +1,17 @@
 """A picture to logits by a protocol, and logits to masks in bands."""
 
+from segnext.inference.device import choose_device, place_model
 from segnext.inference.logits import PictureLogits, compute_logits, prepare_image
 from segnext.inference.masks import compute_confidence, compute_mask
+from segnext.inference.scoring import score_images
 
 __all__ = [
     "PictureLogits",
+    "choose_device",
     "compute_confidence",
     "compute_logits",
     "compute_mask",
+    "place_model",
     "prepare_image",
+    "score_images",
 ]

@@ -1,0 +1,44 @@
+# make demo   install, train on synthetic scenes, score, predict, show where the pictures are
+# make test   install, run the test suite
+# make lint   install, run ruff, mypy and codespell
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO ?= demo
+
+.PHONY: demo test lint format clean
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+# A run that was interrupted goes on; one that is done is only scored and shown again.
+demo: $(VENV)/installed
+	$(BIN)/segnext data synthetic $(DEMO)/scenes
+	test -f $(DEMO)/run/checkpoint.safetensors \
+	  && $(BIN)/segnext train --resume $(DEMO)/run \
+	  || $(BIN)/segnext train $(DEMO)/scenes --out $(DEMO)/run --max-steps 300
+	$(BIN)/segnext evaluate $(DEMO)/run/best.safetensors $(DEMO)/scenes --split test
+	$(BIN)/segnext predict $(DEMO)/run/best.safetensors $(DEMO)/scenes/test/images --out $(DEMO)/predictions
+	@echo
+	@echo "photo, truth, prediction: $(DEMO)/run/contact_sheet.png"
+	@echo "curves:                   $(DEMO)/run/curves.png"
+	@echo "overlays of new pictures: $(DEMO)/predictions/overlays"
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/codespell
+
+format: $(VENV)/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,80 @@
+"""The `segnext` command. Each sub-command has a file of its own beside this one.
+
+Those files import torch and the rest inside their functions, so that `--help` answers at once.
+Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted (and saved).
+"""
+
+import logging
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from typer.core import TyperGroup
+
+from segnext import __version__
+from segnext.cli.evaluate import evaluate
+from segnext.cli.import_weights import import_weights
+from segnext.cli.models import models
+from segnext.cli.predict import predict
+from segnext.cli.synthetic import synthetic
+from segnext.cli.train import train
+from segnext.errors import SegnextError
+
+
+class _OneLineErrors(TyperGroup):
+    """Print our own errors as one line and leave with their exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SegnextError as error:
+            Console(stderr=True).print(
+                f"[red]error:[/red] {_escape(str(error))}", highlight=False, soft_wrap=True
+            )
+            raise typer.Exit(error.exit_code) from error
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+app = typer.Typer(
+    name="segnext",
+    help="SegNeXt semantic segmentation: train on a folder of photos and masks, measure, predict.",
+    cls=_OneLineErrors,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(help="Make and inspect data sets.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+app.command()(train)
+app.command()(evaluate)
+app.command()(predict)
+app.command("import-weights")(import_weights)
+app.command()(models)
+data_app.command()(synthetic)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"segnext {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print and leave."),
+    ] = False,
+) -> None:
+    """Set up how messages of the package reach the terminal."""
+    del version
+    handler = RichHandler(
+        console=Console(stderr=True), show_time=False, show_path=False, markup=False
+    )
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])

@@ -1,0 +1,51 @@
+"""`segnext models`: what can be built."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+
+def models(
+    num_classes: Annotated[int, typer.Option(min=1, help="K, for the parameter count.")] = 150,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON alone on standard output.")
+    ] = False,
+) -> None:
+    """List the models with their size.
+
+    Example: segnext models --num-classes 19
+    """
+    import torch
+
+    from segnext.models import create_model, list_models
+
+    rows: list[dict[str, Any]] = []
+    for name in list_models():
+        with torch.device("meta"):
+            model = create_model(name, num_classes=num_classes)
+        config = model.config
+        rows.append(
+            {
+                "name": name,
+                "parameters": sum(p.numel() for p in model.parameters()),
+                "embed_dims": list(config.embed_dims),
+                "depths": list(config.depths),
+                "decoder_width": config.decoder_width,
+            }
+        )
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table("name", "parameters", "channels", "blocks", "decoder width", box=None)
+    for row in rows:
+        table.add_row(
+            row["name"],
+            f"{row['parameters'] / 1e6:.2f} M",
+            " ".join(map(str, row["embed_dims"])),
+            " ".join(map(str, row["depths"])),
+            str(row["decoder_width"]),
+        )
+    Console().print(table)

@@ -1,0 +1,89 @@
+"""`segnext predict`: photos to masks on disk."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
+
+from segnext.cli.options import (
+    Device,
+    Flip,
+    Scales,
+    ShortSide,
+    Stride,
+    Weights,
+    Window,
+    build_protocol,
+)
+
+if TYPE_CHECKING:
+    from segnext.predict import Report
+
+
+def predict(
+    weights: Weights,
+    paths: Annotated[
+        list[str], typer.Argument(help="Pictures, folders or patterns.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="Output folder.")] = Path("predictions"),
+    confidence: Annotated[
+        bool, typer.Option("--confidence", help="Also write confidence pictures.")
+    ] = False,
+    window: Window = None,
+    stride: Stride = None,
+    short_side: ShortSide = None,
+    scales: Scales = None,
+    flip: Flip = False,
+    device: Device = None,
+) -> None:
+    """Predict masks: a palette PNG and an overlay for each picture, and the areas of all classes.
+
+    Writes masks/, overlays/ and areas.json below the output folder. What the same weights have
+    done there is skipped. A broken file is listed at the end, with exit code 1.
+
+    Example: segnext predict best.safetensors photos/ extra.jpg --out masks/
+    """
+    from segnext.predict import Predictor, find_images, fingerprint, predict_images
+    from segnext.weights import load_model
+
+    images = find_images(paths)
+    model = load_model(weights)
+    assert model.spec is not None
+    protocol = build_protocol(
+        model.spec.protocol,
+        short_side=short_side,
+        window=window,
+        stride=stride,
+        scales=scales,
+        flip=flip,
+    )
+    predictor = Predictor(model, device=device, protocol=protocol)
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("predicting", total=len(images))
+        report = predict_images(
+            predictor,
+            images,
+            out,
+            confidence=confidence,
+            made_by=fingerprint(weights),
+            on_image=lambda done: bar.update(task, completed=done),
+        )
+    _print_report(report, out)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def _print_report(report: "Report", out: Path) -> None:
+    skipped = f", {len(report.skipped)} were there already" if report.skipped else ""
+    Console(soft_wrap=True, highlight=False).print(
+        f"{len(report.done)} predicted{skipped}: {out / 'masks'}, {out / 'overlays'}, "
+        f"{out / 'areas.json'}"
+    )
+    errors = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
+    if report.failed:
+        errors.print(f"{len(report.failed)} failed:")
+    for _, problem in report.failed:
+        errors.print(f"  {problem}")

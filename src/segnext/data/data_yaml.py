@@ -1,0 +1,242 @@
+"""Read `data.yaml`: folders or lists of each split, class names, colours and label mapping."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+import yaml
+
+from segnext.classes import Color
+from segnext.data.layout import IMAGE_FOLDERS, Layout
+from segnext.data.pairing import (
+    Item,
+    keep_labelled,
+    pair_folders,
+    read_list,
+    read_text,
+    select_listed,
+)
+from segnext.data.taxonomy import Taxonomy, build_taxonomy
+from segnext.errors import DataError, describe_unknown
+
+SPLITS = ("train", "val", "test")
+KEYS = (
+    "path",
+    *SPLITS,
+    "names",
+    "masks_dir",
+    "colors",
+    "ignore_index",
+    "label_mapping",
+)
+# Keys of the same file that other tools write and that say nothing about masks.
+PASSED_OVER = frozenset(
+    "author batch channels date description download end2end flip_idx imgsz kpt_names kpt_shape "
+    "license minival nc roboflow stride task version yaml_file".split()
+)
+
+
+@dataclass(frozen=True)
+class DataYaml:
+    """A parsed `data.yaml`.
+
+    Attributes:
+        root: The folder that paths are relative to.
+        layout: Items of each split.
+        taxonomy: Declared classes, if any.
+        ignore_index: Mask values that count for nothing.
+    """
+
+    root: Path
+    layout: Layout
+    taxonomy: Taxonomy | None
+    ignore_index: tuple[int, ...]
+
+
+def read_data_yaml(path: Path) -> DataYaml:
+    """Read a `data.yaml` and the folders and lists it names.
+
+    Raises:
+        DataError: The file is malformed, has an unknown key, or names something that is missing
+            or outside its root.
+    """
+    content = _load(path)
+    root = path.parent / _text(content.get("path", "."), f"{path}: path")
+    if not root.is_dir():
+        msg = f"{path}: path {content['path']!r} is no folder; it is relative to {path.parent}"
+        raise DataError(msg)
+    layout = Layout(path.name)
+    masks_dir = _inside(_text(content.get("masks_dir", "masks"), f"{path}: masks_dir"), path)
+    for split in SPLITS:
+        sources = content.get(split)
+        if sources:
+            items = _read_sources(root, sources, masks_dir, f"{path}: {split}", layout.notes)
+            layout.splits[split] = keep_labelled(items, split, layout.notes)
+    if not layout.splits:
+        msg = f"{path}: names no split; give at least `train: images/train`"
+        raise DataError(msg)
+    ignored = content.get("ignore_index") or []
+    ignored = [ignored] if isinstance(ignored, int) else ignored
+    ids = tuple(_mask_value(value, f"{path}: ignore_index") for value in ignored)
+    return DataYaml(root, layout, _read_taxonomy(content, path), ids)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
+        line = " ".join(str(error).split())
+        msg = f"{path}: is no valid YAML ({line})"
+        raise DataError(msg) from None
+    if not isinstance(content, dict):
+        msg = f"{path}: must hold keys such as train, val and names"
+        raise DataError(msg)
+    for key in content:
+        if key not in KEYS and key not in PASSED_OVER:
+            msg = f"{path}: {describe_unknown('key', str(key), KEYS)}"
+            raise DataError(msg)
+    return content
+
+
+def _read_sources(
+    root: Path, sources: Any, masks_dir: PurePosixPath, where: str, notes: list[str]
+) -> tuple[Item, ...]:
+    texts = sources if isinstance(sources, list) else [sources]
+    items: list[Item] = []
+    for text in texts:
+        source = _inside(_text(text, where), where)
+        found = _read_source(root, source, masks_dir, where, notes)
+        # Several folders may hold pictures of the same name.
+        prefix = "" if len(texts) == 1 else f"{_without_images(source).as_posix()}/"
+        items += [
+            replace(item, name=prefix + item.name, group=prefix + item.name) for item in found
+        ]
+    return tuple(items)
+
+
+def _read_source(
+    root: Path, source: PurePosixPath, masks_dir: PurePosixPath, where: str, notes: list[str]
+) -> tuple[Item, ...]:
+    path = root / source
+    if path.is_dir():
+        return _pair(root, source, masks_dir, where, notes)
+    if source.suffix.lower() != ".txt" or not path.is_file():
+        msg = f"{where}: {source} is neither a folder nor a .txt list in {root}"
+        raise DataError(msg)
+    entries = read_list(path)
+    folders = sorted({_images_folder(_inside(text, f"{path}, line {n}")) for n, text in entries})
+    items: list[Item] = []
+    for folder in folders:
+        if (root / folder).is_dir():
+            items += _pair(root, folder, masks_dir, where, [])
+    return select_listed(items, entries, path)
+
+
+def _pair(
+    root: Path, images: PurePosixPath, masks_dir: PurePosixPath, where: str, notes: list[str]
+) -> tuple[Item, ...]:
+    index = _images_index(images)
+    if index is None:
+        msg = (
+            f"{where}: {images} has no part called images, which masks_dir ({masks_dir}) would "
+            f"replace; put the pictures below a folder called images"
+        )
+        raise DataError(msg)
+    parts = images.parts
+    masks = root.joinpath(*parts[:index], masks_dir, *parts[index + 1 :])
+    return pair_folders(root / images, masks if masks.is_dir() else None, notes)
+
+
+def _images_index(path: PurePosixPath) -> int | None:
+    places = [i for i, part in enumerate(path.parts) if part.lower() in IMAGE_FOLDERS]
+    return places[-1] if places else None
+
+
+def _images_folder(picture: PurePosixPath) -> PurePosixPath:
+    """Return the folder of images that a listed picture lies in."""
+    index = _images_index(picture.parent)
+    return picture.parent if index is None else PurePosixPath(*picture.parts[: index + 1])
+
+
+def _without_images(source: PurePosixPath) -> PurePosixPath:
+    index = _images_index(source)
+    parts = source.parts
+    return source if index is None else PurePosixPath(*parts[:index], *parts[index + 1 :])
+
+
+def _inside(text: str, where: Path | str) -> PurePosixPath:
+    path = PurePosixPath(text.replace("\\", "/"))
+    if path.is_absolute() or PureWindowsPath(text).drive or ".." in path.parts:
+        msg = f"{where}: {text} leads out of the data set; only `path` itself may name any folder"
+        raise DataError(msg)
+    return path
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str) or not value:
+        msg = f"{where} must be a path, not {value!r}"
+        raise DataError(msg)
+    return value
+
+
+def _mask_value(value: Any, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 65535:
+        msg = f"{where}: {value!r} is no mask value; give whole numbers from 0 to 65535"
+        raise DataError(msg)
+    return value
+
+
+def _read_taxonomy(content: Mapping[str, Any], path: Path) -> Taxonomy | None:
+    names, colors = content.get("names"), content.get("colors")
+    if names is None:
+        needy = next((key for key in ("colors", "label_mapping") if content.get(key)), None)
+        if needy:
+            msg = f"{path}: {needy} needs the class names too; add names: [...]"
+            raise DataError(msg)
+        return None
+    by_id = names if isinstance(names, dict) else dict(enumerate(names))
+    ids = sorted(_mask_value(key, f"{path}: names") for key in by_id)
+    ordered = [str(by_id[key]) for key in ids]
+    mapping = _read_mapping(content.get("label_mapping"), len(ordered), path)
+    if mapping is None and ids != list(range(len(ids))):
+        mapping = {raw: train for train, raw in enumerate(ids)}
+    return build_taxonomy(_with_colors(ordered, colors, path), str(path), mapping)
+
+
+def _with_colors(names: list[str], colors: Any, path: Path) -> list[tuple[str, Color | None]]:
+    if not colors:
+        return [(name, None) for name in names]
+    if isinstance(colors, dict):
+        missing = next((name for name in names if name not in colors), None)
+        if missing:
+            msg = f"{path}: colors has none for the class {missing!r}"
+            raise DataError(msg)
+        names = names + [str(name) for name in colors if name not in names]
+        colors = [colors[name] for name in names]
+    if len(colors) != len(names):
+        msg = f"{path}: {len(names)} names but {len(colors)} colors"
+        raise DataError(msg)
+    return [(name, _color(color, path)) for name, color in zip(names, colors, strict=True)]
+
+
+def _color(value: Any, path: Path) -> Color:
+    right = isinstance(value, Sequence) and len(value) == 3
+    if not right or not all(isinstance(part, int) and 0 <= part <= 255 for part in value):
+        msg = f"{path}: {value!r} is no colour; write [red, green, blue] from 0 to 255"
+        raise DataError(msg)
+    return value[0], value[1], value[2]
+
+
+def _read_mapping(value: Any, labels: int, path: Path) -> dict[int, int | None] | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        msg = f"{path}: label_mapping must hold lines `mask value: class id`, not {value!r}"
+        raise DataError(msg)
+    where = f"{path}: label_mapping"
+    ignore = (None, "ignore") if labels > 255 else (None, "ignore", 255)
+    return {
+        _mask_value(raw, where): None if train in ignore else _mask_value(train, where)
+        for raw, train in value.items()
+    }

@@ -1,0 +1,151 @@
+"""Read masks of three kinds as train ids: grey ids, palette indices, colours.
+
+Which kind a data set has is seen from its files, once, and said; from then on a mask of another
+kind, an undeclared value or an undeclared colour stops the reading with its file and value.
+"""
+
+import functools
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+from PIL.PngImagePlugin import PngImageFile
+
+from segnext.classes import Classes, Color, Mask
+from segnext.data.headers import ImageHeader, broken_picture, parse_header, read_picture_bytes
+from segnext.data.images import Image, decode_picture
+from segnext.data.taxonomy import Taxonomy, describe_color
+from segnext.errors import DataError
+
+Kind = Literal["ids", "palette", "grey", "color"]
+"""One file: grey values, palette indices, RGB with r = g = b throughout, or other RGB."""
+
+
+@dataclass(frozen=True)
+class MaskReader:
+    """Turns mask files into train ids.
+
+    Attributes:
+        kind: `ids` for grey values and palette indices, `color` for colours.
+        taxonomy: What the values or colours mean.
+    """
+
+    kind: Literal["ids", "color"]
+    taxonomy: Taxonomy
+
+    @property
+    def classes(self) -> Classes:
+        """Names, colours and raw ids."""
+        return self.taxonomy.classes
+
+    def read(self, path: Path) -> Mask:
+        """Read a mask (H, W) of train ids, as stored: EXIF orientation is not applied.
+
+        Raises:
+            DataError: The file is no mask of this kind, or holds an undeclared value or colour.
+        """
+        kind, pixels = read_stored(path)
+        if self.kind == "ids":
+            if kind == "color":
+                msg = f"{path}: is a colour mask, but others of the data set hold ids; convert it"
+                raise DataError(msg)
+            return self.classes.encode(first_band(pixels), str(path))
+        if pixels.shape[2] != 3:
+            msg = f"{path}: holds ids, but others of the data set are colour masks; convert it"
+            raise DataError(msg)
+        return self.classes.encode(self._positions(pixels, path), str(path))
+
+    def _positions(self, pixels: Image, path: Path) -> npt.NDArray[np.uint16]:
+        """Return per pixel the position of its colour among the labels' colours."""
+        known, positions = self._color_table
+        packed = pack_colors(pixels)
+        slots = np.searchsorted(known, packed).clip(max=len(known) - 1)
+        strange = known[slots] != packed
+        if strange.any():
+            raise self._undeclared(packed[strange], path)
+        return positions[slots]
+
+    @functools.cached_property
+    def _color_table(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]]:
+        """Declared colours, packed and sorted, with the raw id that each stands for."""
+        colors = [*self.classes.label_colors, *self.taxonomy.void_colors]
+        void = [self.classes.ignore_index] * len(self.taxonomy.void_colors)
+        positions = np.array([*range(self.classes.num_labels), *void], np.uint16)
+        packed = pack_colors(np.array(colors, np.uint8))
+        order = np.argsort(packed, kind="stable")
+        return packed[order], positions[order]
+
+    def _undeclared(self, strange: npt.NDArray[np.uint32], path: Path) -> DataError:
+        values, counts = np.unique(strange, return_counts=True)
+        most = int(np.argmax(counts))
+        others = f" and {len(values) - 1} other colours" if len(values) > 1 else ""
+        return DataError(
+            f"{path}: {int(counts[most]):,} pixels have the colour "
+            f"{describe_color(unpack_color(int(values[most])))}{others}, which no class has; "
+            f"declare it in classes.txt, named void if it does not count"
+        )
+
+
+def read_stored(path: Path) -> tuple[Kind, Image]:
+    """Read a mask as stored, before anything is known about its classes.
+
+    Returns:
+        The kind of the file, and its values: (H, W, 1) ids or (H, W, 3) RGB.
+
+    Raises:
+        DataError: The file is no readable mask.
+    """
+    data = read_picture_bytes(path)
+    header = parse_header(data, path)
+    if header.format == "jpeg":
+        msg = f"{path}: JPEG changes label values; save masks as PNG"
+        raise DataError(msg)
+    if header.indexed:
+        return "palette", _decode_indices(data, header, path)[..., None]
+    pixels = decode_picture(data, header, path)
+    if header.channels > 4:
+        msg = f"{path}: has {header.channels} bands; a mask has one, or three of colour"
+        raise DataError(msg)
+    if header.channels < 3:
+        full = (1 << header.stored_bits) - 1
+        # Decoders stretch 1, 2 and 4 bit values to 0..255; ids must come back as they were.
+        return "ids", pixels[..., :1] // (255 // full if header.stored_bits < 8 else 1)
+    rgb = np.ascontiguousarray(pixels[..., :3])
+    if (rgb[..., :1] == rgb[..., 1:]).all():
+        return "grey", rgb
+    if rgb.dtype != np.uint8:
+        msg = f"{path}: is a colour mask of 16 bit; colours of classes have 8 bit a channel"
+        raise DataError(msg)
+    return "color", rgb
+
+
+def _decode_indices(data: bytes, header: ImageHeader, path: Path) -> npt.NDArray[Any]:
+    try:
+        if header.format == "png":
+            # Not Image.open: it warns about large pictures, whose size was checked before.
+            with PngImageFile(io.BytesIO(data)) as picture:
+                return np.array(picture)
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            return file.pages[0].asarray()
+    except Exception as error:  # decoders raise about anything on hostile bytes
+        raise broken_picture(path) from error
+
+
+def first_band(pixels: Image) -> Image:
+    """Return the first band of (H, W, C) pixels, contiguous."""
+    return np.ascontiguousarray(pixels[..., 0])
+
+
+def pack_colors(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
+    """Pack RGB colours (..., 3) into 24 bits each."""
+    red, green, blue = np.moveaxis(pixels.astype(np.uint32), -1, 0)
+    return red << 16 | green << 8 | blue
+
+
+def unpack_color(packed: int) -> Color:
+    """Return the RGB colour that `pack_colors` packed."""
+    return packed >> 16, packed >> 8 & 255, packed & 255

@@ -1,0 +1,1 @@
+"""The painted world of the synthetic scenes: canvas, things, street."""

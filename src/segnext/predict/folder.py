@@ -1,0 +1,170 @@
+"""Many pictures to masks on disk: resumable, and not stopped by a broken file."""
+
+import glob
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from segnext.data import IMAGE_SUFFIXES
+from segnext.data.loader import read_ahead
+from segnext.errors import DataError, SegnextError, UsageError
+from segnext.predict.predictor import Predictor
+from segnext.storage import write_atomically
+
+SAVE_EVERY = 50
+
+
+@dataclass
+class Report:
+    """What became of every picture.
+
+    Attributes:
+        done: Names predicted now.
+        skipped: Names that were there already, made by the same weights and protocol.
+        failed: Paths with what was wrong.
+    """
+
+    done: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: list[tuple[Path, str]] = field(default_factory=list)
+
+
+def find_images(sources: Sequence[str | Path]) -> dict[str, Path]:
+    """List the pictures that files, folders and glob patterns stand for.
+
+    Args:
+        sources: Folders are walked; files and matches of patterns are taken as they are.
+
+    Returns:
+        Path by output name: the path below the sources' common folder, without suffix. Pictures
+        that differ only in suffix keep it in their names.
+
+    Raises:
+        DataError: A source does not exist, matches nothing or holds no picture.
+    """
+    paths = sorted({path for source in sources for path in _expand(str(source))})
+    common = Path(os.path.commonpath([path.resolve().parent for path in paths]))
+    relative = {path: path.resolve().relative_to(common) for path in paths}
+    stems = Counter(name.with_suffix("") for name in relative.values())
+    return {
+        (name if stems[name.with_suffix("")] > 1 else name.with_suffix("")).as_posix(): path
+        for path, name in relative.items()
+    }
+
+
+def _expand(source: str) -> list[Path]:
+    path = Path(source)
+    if path.is_dir():
+        found = [p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
+        if not found:
+            kinds = ", ".join(sorted(IMAGE_SUFFIXES))
+            msg = f"{path}: no pictures in this folder ({kinds})"
+            raise DataError(msg)
+        return found
+    if path.is_file():
+        return [path]
+    matches = [Path(match) for match in glob.glob(source, recursive=True)]  # noqa: PTH207
+    files = [match for match in matches if match.is_file()]
+    if not files:
+        msg = f"{source}: no such file, folder or match"
+        raise DataError(msg)
+    return files
+
+
+def predict_images(
+    predictor: Predictor,
+    images: dict[str, Path],
+    out: str | Path,
+    *,
+    confidence: bool = False,
+    made_by: str = "",
+    on_image: Callable[[int], None] = lambda _: None,
+) -> Report:
+    """Predict pictures and write masks, overlays and class areas below `out`.
+
+    A picture whose files are there from the same weights and protocol is skipped, so an
+    interrupted run goes on where it was. A picture that cannot be read is reported, not fatal.
+
+    Args:
+        predictor: What predicts.
+        images: Path by output name, from `find_images`.
+        out: Folder; gets `masks/`, `overlays/`, `areas.json` and on request `confidence/`.
+        confidence: Also write confidence pictures.
+        made_by: Fingerprint of the weights, from `fingerprint`.
+        on_image: Called with the number of pictures finished after each.
+
+    Raises:
+        UsageError: `out` lies where the pictures themselves would be found again.
+    """
+    out = Path(out)
+    _check_out(out, images)
+    report, areas = Report(), _Areas(out / "areas.json", made_by, predictor.protocol.describe())
+    todo = {}
+    for name, path in images.items():
+        if name in areas.entries and _exists(out, name, confidence=confidence):
+            report.skipped.append(name)
+        else:
+            todo[name] = path
+    on_image(len(report.skipped))
+    for (name, path), reading in read_ahead(lambda item: predictor.read(item[1]), todo.items()):
+        try:
+            prediction = predictor.predict(reading.result())
+        except SegnextError as error:
+            report.failed.append((path, str(error)))
+        else:
+            prediction.save(out, name, confidence=confidence)
+            areas.entries[name] = {
+                label: {"pixels": area.pixels, "share": round(area.share, 6)}
+                for label, area in prediction.areas.items()
+            }
+            report.done.append(name)
+            if len(report.done) % SAVE_EVERY == 0:
+                areas.save()
+        on_image(len(report.skipped) + len(report.done) + len(report.failed))
+    areas.save()
+    return report
+
+
+class _Areas:
+    """`areas.json`: class areas by picture, and what made them."""
+
+    def __init__(self, path: Path, made_by: str, protocol: str) -> None:
+        self.path = path
+        self.made = {"weights": made_by, "protocol": protocol}
+        self.entries: dict[str, Any] = {}
+        if path.exists():
+            try:
+                content = json.loads(path.read_text(encoding="utf-8"))
+            except (ValueError, OSError) as error:
+                msg = f"{path}: cannot be read ({error}); move it away or choose another --out"
+                raise DataError(msg) from error
+            if content.get("made") == self.made:
+                self.entries = content.get("images", {})
+
+    def save(self) -> None:
+        """Write everything known so far."""
+        content = {"made": self.made, "images": dict(sorted(self.entries.items()))}
+        write_atomically(self.path, json.dumps(content, indent=1).encode())
+
+
+def _exists(out: Path, name: str, *, confidence: bool) -> bool:
+    kinds = ["masks", "overlays", *(["confidence"] if confidence else [])]
+    return all((out / kind / f"{name}.png").exists() for kind in kinds)
+
+
+def _check_out(out: Path, images: dict[str, Path]) -> None:
+    inside = [path for path in images.values() if out.resolve() in path.resolve().parents]
+    if inside:
+        msg = f"{inside[0]} lies below the output folder {out}; choose an --out beside the pictures"
+        raise UsageError(msg)
+
+
+def fingerprint(path: str | Path) -> str:
+    """Return the SHA-256 of a weights file, to tell whose predictions a folder holds."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

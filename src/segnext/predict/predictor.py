@@ -1,0 +1,206 @@
+"""A picture in, a mask out."""
+
+import functools
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import PIL.ImageOps
+import torch
+from torch import Tensor
+
+from segnext.classes import Classes, Mask
+from segnext.data import read_image
+from segnext.data.transforms import Image
+from segnext.drawing import Picture, overlay, overlay_with_legend, write_mask_png, write_png
+from segnext.errors import UsageError
+from segnext.inference import (
+    PictureLogits,
+    choose_device,
+    compute_confidence,
+    compute_logits,
+    compute_mask,
+    place_model,
+    prepare_image,
+)
+from segnext.models import SegNeXt
+from segnext.spec import ModelSpec, Protocol
+from segnext.weights import load_model
+
+Photo = str | Path | PIL.Image.Image | npt.NDArray[Any] | Tensor
+
+
+@dataclass(frozen=True)
+class Area:
+    """How much of a picture a class covers."""
+
+    pixels: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The mask of one picture and what can be drawn from it.
+
+    Attributes:
+        image: The picture as the network saw it, (H, W, C) uint8 or uint16.
+        mask: Train ids, (H, W).
+        classes: What the ids mean.
+    """
+
+    image: Image
+    mask: Mask
+    classes: Classes
+    _logits: PictureLogits
+
+    @functools.cached_property
+    def confidence(self) -> npt.NDArray[np.float32]:
+        """Probability of each pixel's label, (H, W) in 0-1; computed when first asked for."""
+        return compute_confidence(self._logits)
+
+    @functools.cached_property
+    def areas(self) -> Mapping[str, Area]:
+        """Pixels and share of the picture for every class."""
+        counts = np.bincount(self.mask.reshape(-1), minlength=self.classes.num_labels)
+        return {
+            name: Area(int(count), float(count / self.mask.size))
+            for name, count in zip(self.classes.label_names, counts, strict=True)
+        }
+
+    def overlay(self, *, alpha: float = 0.5, legend: bool = False) -> Picture:
+        """Draw the mask over the picture, (H, W, 3) uint8; `legend` adds a column of names."""
+        if legend:
+            return overlay_with_legend(self.image, self.mask, self.classes, alpha=alpha)
+        return overlay(self.image, self.mask, self.classes, alpha=alpha)
+
+    def save(self, out: str | Path, name: str = "prediction", *, confidence: bool = False) -> None:
+        """Write `out/masks/NAME.png` and `out/overlays/NAME.png`, each complete or not at all.
+
+        Args:
+            out: Folder, made if missing.
+            name: Without suffix; may hold `/`.
+            confidence: Also write `out/confidence/NAME.png`, grey, 255 for probability 1.
+        """
+        out = Path(out)
+        write_png(out / "overlays" / f"{name}.png", self.overlay(legend=True))
+        if confidence:
+            grey = np.rint(self.confidence * 255).astype(np.uint8)
+            write_png(out / "confidence" / f"{name}.png", grey)
+        # Last, because a mask is what tells that a picture is done.
+        write_mask_png(out / "masks" / f"{name}.png", self.mask, self.classes)
+
+    def _repr_png_(self) -> bytes:
+        """Show the overlay with its legend in a notebook."""
+        drawn = io.BytesIO()
+        PIL.Image.fromarray(self.overlay(legend=True)).save(drawn, format="PNG")
+        return drawn.getvalue()
+
+
+class Predictor:
+    """Predict masks with one model, on one device, by one protocol.
+
+    Args:
+        model: A model with a spec, or a weights file.
+        device: `cpu`, `cuda` or `mps`; the fastest there is if not given.
+        protocol: Sizes, windows, scales and mirror; the weights' own if not given.
+
+    Raises:
+        UsageError: The model has no spec.
+        WeightsError: The weights cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        model: SegNeXt | str | Path,
+        *,
+        device: str | None = None,
+        protocol: Protocol | None = None,
+    ) -> None:
+        model = model if isinstance(model, SegNeXt) else load_model(model)
+        if model.spec is None:
+            msg = "the model does not know its classes: set model.spec, or load a weights file"
+            raise UsageError(msg)
+        self.spec: ModelSpec = model.spec
+        self.protocol = protocol or model.spec.protocol
+        self.device = choose_device(device)
+        self.model = place_model(model, self.device).eval()
+
+    @overload
+    def __call__(self, photos: Photo) -> Prediction: ...
+    @overload
+    def __call__(self, photos: list[Any] | tuple[Any, ...]) -> list[Prediction]: ...
+
+    def __call__(
+        self, photos: Photo | list[Any] | tuple[Any, ...]
+    ) -> Prediction | list[Prediction]:
+        """Predict one picture, or a list of them.
+
+        Args:
+            photos: Path, PIL image, array (H, W, C) or (H, W) uint8 or uint16 in RGB order, or
+                tensor (C, H, W) with values 0-1; or a list of any of these.
+
+        Raises:
+            DataError: A file cannot be read.
+            UsageError: An array or tensor has another shape, type or channel count.
+        """
+        if isinstance(photos, list | tuple):
+            return [self.predict(self.read(photo)) for photo in photos]
+        return self.predict(self.read(photos))
+
+    def read(self, photo: Photo) -> Image:
+        """Turn any accepted form of a picture into (H, W, C) uint8 or uint16 for this model."""
+        channels = self.spec.normalization.channels
+        if isinstance(photo, str | Path):
+            return read_image(Path(photo), channels)
+        if isinstance(photo, PIL.Image.Image):
+            return _fit_channels(_from_pil(photo, channels), channels)
+        if isinstance(photo, Tensor):
+            return _fit_channels(_from_tensor(photo), channels)
+        if isinstance(photo, np.ndarray):
+            return _fit_channels(photo, channels)
+        msg = f"a picture is a path, a PIL image, an array or a tensor, not {type(photo).__name__}"
+        raise UsageError(msg)
+
+    def predict(self, image: Image) -> Prediction:
+        """Predict a picture (H, W, C) that `read` returned."""
+        inputs = prepare_image(image, self.spec.normalization, self.device)
+        logits = compute_logits(self.model, inputs, self.protocol)
+        return Prediction(image, compute_mask(logits), self.spec.classes, logits)
+
+
+def _from_pil(photo: PIL.Image.Image, channels: int) -> npt.NDArray[Any]:
+    upright = PIL.ImageOps.exif_transpose(photo)
+    if upright.mode.startswith("I;16"):
+        return np.asarray(upright, dtype=np.uint16)
+    return np.asarray(upright.convert("L" if channels == 1 else "RGB"))
+
+
+def _from_tensor(photo: Tensor) -> npt.NDArray[Any]:
+    if photo.ndim != 3 or not photo.is_floating_point():
+        msg = f"a tensor must be (C, H, W) floats in 0-1, got {tuple(photo.shape)} {photo.dtype}"
+        raise UsageError(msg)
+    low, high = float(photo.min()), float(photo.max())
+    if not (low >= 0 and high <= 1):
+        msg = f"a tensor must hold values in 0-1, not normalised; got {low:.3g} to {high:.3g}"
+        raise UsageError(msg)
+    # 16 bits keep what a float picture holds beyond 8.
+    scaled = (photo.detach().cpu().double() * 65535).round().permute(1, 2, 0)
+    return scaled.to(torch.int32).numpy().astype(np.uint16)
+
+
+def _fit_channels(image: npt.NDArray[Any], channels: int) -> Image:
+    if image.dtype not in (np.uint8, np.uint16) or image.ndim not in (2, 3):
+        msg = f"an array must be (H, W, C), uint8 or uint16, got {image.shape} {image.dtype}"
+        raise UsageError(msg)
+    fitted: Image = image[:, :, None] if image.ndim == 2 else image
+    if fitted.shape[2] == 1 and channels == 3:
+        fitted = np.repeat(fitted, 3, axis=2)
+    if fitted.shape[2] != channels:
+        msg = f"the picture has {fitted.shape[2]} channels, the model was trained on {channels}"
+        raise UsageError(msg)
+    return fitted

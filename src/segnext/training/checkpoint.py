@@ -1,0 +1,120 @@
+"""The full state of a run in one safetensors file: no pickle, written all or nothing."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from segnext.errors import TrainingError
+from segnext.storage import write_atomically
+
+_KEY = "segnext_run"
+
+
+@dataclass
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        step: Optimizer steps done.
+        best_miou: Best validation mIoU so far, 0-1; -1 before the first validation.
+        best_step: Step of the best validation.
+        last_miou: Of the latest validation; -1 before the first.
+        elapsed_s: Wall time of training so far, in seconds.
+        log_bytes: Length of metrics.jsonl that belongs to these steps.
+    """
+
+    step: int = 0
+    best_miou: float = -1.0
+    best_step: int = 0
+    last_miou: float = -1.0
+    elapsed_s: float = 0.0
+    log_bytes: int = 0
+
+
+def write_checkpoint(
+    path: Path,
+    *,
+    model: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+    recipe: Mapping[str, Any],
+) -> None:
+    """Write everything a resumed run needs, to a temporary name first.
+
+    Args:
+        path: Replaced in one move once the new file is safely on disk.
+        model: The model in training.
+        average: Its moving average.
+        optimizer: AdamW over `model`'s parameters.
+        progress: Where the run stands.
+        recipe: The resolved configuration, JSON-ready.
+    """
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        for entry, value in optimizer.state.get(parameter, {}).items():
+            tensors[f"optimizer.{entry}.{name}"] = value
+    stored = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    about = {"progress": asdict(progress), "recipe": dict(recipe)}
+    write_atomically(path, save(stored, {"format": "pt", _KEY: json.dumps(about)}))
+
+
+def read_about(path: Path) -> tuple[Progress, dict[str, Any]]:
+    """Read where a checkpoint stands and its resolved configuration, without its tensors.
+
+    Raises:
+        TrainingError: The file is missing or is no checkpoint of ours.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})[_KEY])
+        return Progress(**about["progress"]), about["recipe"]
+    except FileNotFoundError as error:
+        msg = f"{path}: no checkpoint there; a run writes its first at its first validation"
+        raise TrainingError(msg) from error
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        msg = f"{path}: not a checkpoint of a segnext run, or damaged ({error})"
+        raise TrainingError(msg) from error
+
+
+def restore_checkpoint(
+    path: Path, *, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
+    """Load a checkpoint's tensors into the objects of a new process.
+
+    Raises:
+        TrainingError: The tensors are not those of this model.
+    """
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    try:
+        model.load_state_dict(_part(tensors, "model."))
+        average.load_state_dict(_part(tensors, "average."))
+    except RuntimeError as error:
+        msg = f"{path}: was written for another model: {str(error).splitlines()[-1].strip()}"
+        raise TrainingError(msg) from error
+    entries = _part(tensors, "optimizer.")
+    for name, parameter in model.named_parameters():
+        state = {
+            entry: value if entry == "step" else value.to(parameter.device)
+            for entry in ("step", "exp_avg", "exp_avg_sq")
+            if (value := entries.get(f"{entry}.{name}")) is not None
+        }
+        if state:
+            optimizer.state[parameter] = state
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }

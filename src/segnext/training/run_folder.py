@@ -1,0 +1,131 @@
+"""What a run leaves on disk.
+
+runs/roads-segnext_tiny-1/
+    config.yaml            every option, with the reason where it was chosen
+    metrics.jsonl          a line per logged step and per validation
+    curves.png             loss, learning rate and validation mIoU over steps
+    per_class.csv          IoU, accuracy and Dice of every class at the best validation
+    samples/step_000400.png    photo, truth, prediction at each validation
+    contact_sheet.png      the same, for the best weights, at the end
+    best.safetensors       weights of the best validation, for evaluate and predict
+    last.safetensors       weights of the last validation
+    checkpoint.safetensors full state, for --resume
+"""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from matplotlib.figure import Figure
+
+from segnext.errors import TrainingError
+from segnext.metrics import Metrics
+from segnext.storage import write_atomically
+from segnext.training.config import Recipe
+from segnext.training.plan import Choice
+
+
+class RunFolder:
+    """Names and writes the files of a run.
+
+    Args:
+        path: The run's folder; made if missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.log = path / "metrics.jsonl"
+        self.curves = path / "curves.png"
+        self.per_class = path / "per_class.csv"
+        self.samples = path / "samples"
+        self.contact_sheet = path / "contact_sheet.png"
+        self.best = path / "best.safetensors"
+        self.last = path / "last.safetensors"
+        self.checkpoint = path / "checkpoint.safetensors"
+        try:
+            self.samples.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            msg = f"{path}: the run folder cannot be made ({error.strerror}); choose another --out"
+            raise TrainingError(msg) from error
+
+    def write_config(self, recipe: Recipe, choices: Sequence[Choice]) -> None:
+        """Write every option; chosen ones carry their reason as a comment."""
+        reasons = {choice.option: choice.because for choice in choices}
+        lines = []
+        for name, value in recipe.model_dump(mode="json").items():
+            line = yaml.safe_dump({name: value}, default_flow_style=None, width=10_000).strip()
+            lines.append(f"{line}  # {reasons[name]}" if name in reasons else line)
+        write_atomically(self.config, ("\n".join(lines) + "\n").encode())
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Add a line to the metrics log."""
+        with self.log.open("ab") as file:
+            file.write((json.dumps(record) + "\n").encode())
+
+    def log_length(self) -> int:
+        """Return the length of the metrics log in bytes."""
+        return self.log.stat().st_size if self.log.exists() else 0
+
+    def cut_log(self, length: int) -> None:
+        """Drop log lines of steps that a resumed run will do again."""
+        if self.log.exists():
+            with self.log.open("r+b") as file:
+                file.truncate(length)
+
+    def read_log(self) -> list[dict[str, Any]]:
+        """Return every line of the metrics log."""
+        if not self.log.exists():
+            return []
+        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
+
+    def write_per_class(self, names: Sequence[str], metrics: Metrics) -> None:
+        """Write the table of classes; undefined values stay empty."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["class", "iou", "accuracy", "dice"])
+        columns = (metrics.iou_per_class, metrics.accuracy_per_class, metrics.dice_per_class)
+        for name, *values in zip(names, *columns, strict=True):
+            writer.writerow([name, *("" if value != value else f"{value:.6f}" for value in values)])
+        write_atomically(self.per_class, text.getvalue().encode())
+
+    def draw_curves(self) -> None:
+        """Draw loss, learning rate and validation mIoU over steps from the log."""
+        records = self.read_log()
+        steps = [record for record in records if record["kind"] == "train"]
+        validations = [record for record in records if record["kind"] == "val"]
+        figure = Figure(figsize=(11, 3.6), layout="constrained")
+        loss, score, rate = figure.subplots(1, 3)
+        loss.plot(*_column(steps, "loss"), color="#c44e52", linewidth=1)
+        loss.set(title="training loss", xlabel="step", yscale="log")
+        score.plot(*_column(validations, "miou", 100), color="#4c72b0", marker="o", markersize=4)
+        score.set(title="validation mIoU [%]", xlabel="step", ylim=(0, 100))
+        if validations:
+            best = max(validations, key=lambda record: record["miou"])
+            score.axhline(100 * best["miou"], color="#4c72b0", linewidth=0.8, linestyle=":")
+            score.set_title(f"validation mIoU [%], best {100 * best['miou']:.1f}")
+        rate.plot(*_column(steps, "lr"), color="#55a868", linewidth=1.5)
+        rate.set(title="learning rate", xlabel="step", ylim=(0, None))
+        for axes in (loss, score, rate):
+            axes.grid(alpha=0.3)
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="png", dpi=110)
+        write_atomically(self.curves, drawn.getvalue())
+
+
+def _column(
+    records: Sequence[Mapping[str, Any]], name: str, factor: float = 1.0
+) -> tuple[list[int], list[float]]:
+    return [r["step"] for r in records], [factor * r[name] for r in records]
+
+
+def next_run_folder(parent: Path, name: str) -> Path:
+    """Return the first of `parent/name-1`, `parent/name-2`, ... that does not exist."""
+    number = 1
+    while (parent / f"{name}-{number}").exists():
+        number += 1
+    return parent / f"{name}-{number}"

@@ -1,0 +1,135 @@
+"""The design's rules: imports go one way, files stay small, drawers have names."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[1] / "src" / "segnext"
+FILES = sorted(SOURCE.rglob("*.py"))
+
+# A package may import what stands on a lower layer, and what is listed for it by name.
+LAYERS = {
+    "errors": 0,
+    "classes": 0,
+    "spec": 0,
+    "storage": 0,
+    "drawing": 0,
+    "models": 1,
+    "data": 1,
+    "metrics": 1,
+    "class_table": 2,
+    "weights": 2,
+    "inference": 2,
+    "training": 3,
+    "evaluation": 3,
+    "predict": 4,
+    "cli": 5,
+}
+# Inside layer 0 the order is: errors, then the rest.
+WITHIN_LAYER_0 = {
+    "errors": set(),
+    "classes": {"errors"},
+    "spec": {"errors", "classes"},
+    "storage": {"errors"},
+    "drawing": {"errors", "classes", "storage"},
+}
+BANNED_NAMES = {"utils", "util", "common", "helpers", "misc", "tools", "lib", "core"}
+MAX_LINES = 380
+THIRD_PARTY_OF_LAYER = {0: {"numpy", "cv2", "PIL"}}
+
+
+def place(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module is not None
+            names.add(node.module)
+    return names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_imports_go_down(path: Path) -> None:
+    here = place(path)
+    if here == "__init__":
+        return  # names load lazily there
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[0] != "segnext" or len(parts) == 1 or parts[1] == here:
+            continue
+        assert parts[1] in LAYERS, f"{parts[1]} has no layer"
+        if LAYERS[here] == 0:
+            assert parts[1] in WITHIN_LAYER_0[here], f"{here} imports {parts[1]}"
+        else:
+            assert LAYERS[parts[1]] < LAYERS[here], f"{here} imports {parts[1]}"
+
+
+def test_every_place_has_a_layer() -> None:
+    assert {place(path) for path in FILES} - {"__init__"} == set(LAYERS)
+
+
+def test_prediction_knows_nothing_of_training() -> None:
+    for path in FILES:
+        if place(path) in {"predict", "inference", "weights"}:
+            used = {name.split(".")[1] for name in imported(path) if name.startswith("segnext.")}
+            assert not used & {"training", "evaluation"}, path
+
+
+def test_models_are_torch_only() -> None:
+    for path in (SOURCE / "models").glob("*.py"):
+        outside = {name.split(".")[0] for name in imported(path)} - {"segnext", "torch"}
+        assert outside <= {"collections", "dataclasses", "math", "typing"}, path
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_files_are_small_and_named(path: Path) -> None:
+    assert path.stem not in BANNED_NAMES
+    assert path.parent.name not in BANNED_NAMES
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= MAX_LINES, f"{lines} lines: give a part of it a file and a name"
+
+
+def test_modules_import_no_cycles() -> None:
+    names = {".".join(p.relative_to(SOURCE.parent).with_suffix("").parts): p for p in FILES}
+    graph = {
+        name: {target for target in imported(path) if target in names}
+        for name, path in names.items()
+        if path.stem != "__init__"
+    }
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join((*trail, name))
+        if name in done:
+            return
+        for target in graph.get(name, ()):
+            visit(target, (*trail, name))
+        done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def test_tests_mirror_the_package() -> None:
+    tests = Path(__file__).parent
+    missing = [
+        str(path.relative_to(SOURCE))
+        for path in FILES
+        if path.stem != "__init__"
+        and not (tests / path.relative_to(SOURCE)).with_name(f"test_{path.name}").exists()
+    ]
+    covered_elsewhere = COVERED_BY
+    assert sorted(set(missing) - covered_elsewhere.keys()) == []
+    for target in covered_elsewhere.values():
+        assert (tests / target).exists(), target
+
+
+# Files too small or too entangled for a test file of their own, and where they are tested.
+COVERED_BY: dict[str, str] = {}

@@ -1,0 +1,52 @@
+import json
+
+import pytest
+
+from segnext.classes import Classes
+from segnext.errors import UsageError
+from segnext.spec import ModelSpec, Normalization, Protocol
+
+
+def test_spec_survives_json() -> None:
+    spec = ModelSpec(
+        model="segnext_tiny",
+        config={"num_classes": 2, "embed_dims": [1, 2]},
+        classes=Classes(("a", "b"), ((1, 2, 3), (4, 5, 6)), ((0, 1), (9, None), (255, 0))),
+        normalization=Normalization((0.1, 0.2), (0.3, 0.4)),
+        protocol=Protocol(window=64, stride=32, scales=(0.5, 1.0), flip=True),
+        score={"miou": 0.5},
+        license="MIT",
+        notes=("one", "two"),
+        encoder_only=True,
+    )
+    assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+def test_protocols_name_every_choice() -> None:
+    assert Protocol().describe() == "own size, whole image, single scale"
+    protocol = Protocol(short_side=512, window=512, scales=(0.5, 1), flip=True)
+    assert protocol.describe() == "short side 512, window 512 stride 341, scales 0.5/1, flip"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"short_side": 16}, "short side 16 px is below"),
+        ({"window": 16}, "window 16 px is below"),
+        ({"stride": 32}, "stride 32 px needs a window"),
+        ({"window": 64, "stride": 65}, "must lie between 1 and the window, 64 px"),
+        ({"scales": (0.0,)}, "scales must be positive"),
+    ],
+)
+def test_wrong_protocols_are_named(options: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Protocol(**options)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "message"),
+    [((0.5,), (0.1, 0.2), "as many means as stds"), ((0.5,), (0.0,), "must be positive")],
+)
+def test_wrong_normalisations_are_named(mean: tuple, std: tuple, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Normalization(mean, std)
