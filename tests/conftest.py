@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from segnext.data.synthetic import SCENE_CLASSES, write_scenes
 from segnext.models import SegNeXt, SegNeXtConfig
+from segnext.weights import describe_model, save_model
+
+# The suite runs in as many processes as there are cores; threads would only get in their way.
+torch.set_num_threads(1)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -35,3 +40,19 @@ def shared() -> Path:
 @pytest.fixture
 def smallest_model() -> SegNeXt:
     return SegNeXt(SegNeXtConfig(num_classes=3, **SMALLEST))
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of tiny synthetic scenes; tests must not change it."""
+    out = tmp_path_factory.mktemp("data") / "scenes"
+    return write_scenes(out, train=6, val=2, test=3, width=64, height=64)
+
+
+@pytest.fixture(scope="session")
+def scene_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights for the classes of the scenes, untrained and tiny."""
+    torch.manual_seed(0)
+    model = SegNeXt(SegNeXtConfig(num_classes=SCENE_CLASSES.num_classes, **SMALLEST))
+    out = tmp_path_factory.mktemp("weights") / "scenes.safetensors"
+    return save_model(model, out, describe_model(model, SCENE_CLASSES))

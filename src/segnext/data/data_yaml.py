@@ -15,10 +15,9 @@ from segnext.data.pairing import (
     pair_folders,
     read_list,
     read_text,
-    select_listed,
 )
 from segnext.data.taxonomy import Taxonomy, build_taxonomy
-from segnext.errors import DataError, describe_unknown
+from segnext.errors import DataError, describe_unknown, list_some
 
 SPLITS = ("train", "val", "test")
 KEYS = (
@@ -32,8 +31,7 @@ KEYS = (
 )
 # Keys of the same file that other tools write and that say nothing about masks.
 PASSED_OVER = frozenset(
-    "author batch channels date description download end2end flip_idx imgsz kpt_names kpt_shape "
-    "license minival nc roboflow stride task version yaml_file".split()
+    {"channels", "download", "flip_idx", "kpt_names", "kpt_shape", "license", "nc", "roboflow"}
 )
 
 
@@ -62,9 +60,9 @@ def read_data_yaml(path: Path) -> DataYaml:
             or outside its root.
     """
     content = _load(path)
-    root = path.parent / _text(content.get("path", "."), f"{path}: path")
+    root = path.parent / _text(content.get("path") or ".", f"{path}: path")
     if not root.is_dir():
-        msg = f"{path}: path {content['path']!r} is no folder; it is relative to {path.parent}"
+        msg = f"{path}: path names no folder: {root}; it is relative to {path.parent}"
         raise DataError(msg)
     layout = Layout(path.name)
     masks_dir = _inside(_text(content.get("masks_dir", "masks"), f"{path}: masks_dir"), path)
@@ -76,8 +74,9 @@ def read_data_yaml(path: Path) -> DataYaml:
     if not layout.splits:
         msg = f"{path}: names no split; give at least `train: images/train`"
         raise DataError(msg)
-    ignored = content.get("ignore_index") or []
-    ignored = [ignored] if isinstance(ignored, int) else ignored
+    ignored = content.get("ignore_index")
+    if not isinstance(ignored, list):
+        ignored = [] if ignored is None else [ignored]
     ids = tuple(_mask_value(value, f"{path}: ignore_index") for value in ignored)
     return DataYaml(root, layout, _read_taxonomy(content, path), ids)
 
@@ -102,35 +101,41 @@ def _load(path: Path) -> dict[str, Any]:
 def _read_sources(
     root: Path, sources: Any, masks_dir: PurePosixPath, where: str, notes: list[str]
 ) -> tuple[Item, ...]:
-    texts = sources if isinstance(sources, list) else [sources]
+    wanted: dict[PurePosixPath, set[Path] | None] = {}
+    for text in sources if isinstance(sources, list) else [sources]:
+        wanted |= _find_pictures(root, _inside(_text(text, where), where), where)
     items: list[Item] = []
-    for text in texts:
-        source = _inside(_text(text, where), where)
-        found = _read_source(root, source, masks_dir, where, notes)
+    for folder, pictures in wanted.items():
+        found = _pair(root, folder, masks_dir, where, notes)
+        missing = (pictures or set()) - {item.image_path for item in found}
+        if missing:
+            msg = f"{where}: there is no picture {list_some(sorted(missing))}"
+            raise DataError(msg)
         # Several folders may hold pictures of the same name.
-        prefix = "" if len(texts) == 1 else f"{_without_images(source).as_posix()}/"
+        prefix = "" if len(wanted) == 1 else f"{_without_images(folder).as_posix()}/"
         items += [
-            replace(item, name=prefix + item.name, group=prefix + item.name) for item in found
+            replace(item, name=prefix + item.name, group=prefix + item.name)
+            for item in found
+            if pictures is None or item.image_path in pictures
         ]
     return tuple(items)
 
 
-def _read_source(
-    root: Path, source: PurePosixPath, masks_dir: PurePosixPath, where: str, notes: list[str]
-) -> tuple[Item, ...]:
+def _find_pictures(
+    root: Path, source: PurePosixPath, where: str
+) -> dict[PurePosixPath, set[Path] | None]:
+    """Return folders of images with the pictures wanted of each; `None` for all of them."""
     path = root / source
     if path.is_dir():
-        return _pair(root, source, masks_dir, where, notes)
+        return {source: None}
     if source.suffix.lower() != ".txt" or not path.is_file():
         msg = f"{where}: {source} is neither a folder nor a .txt list in {root}"
         raise DataError(msg)
-    entries = read_list(path)
-    folders = sorted({_images_folder(_inside(text, f"{path}, line {n}")) for n, text in entries})
-    items: list[Item] = []
-    for folder in folders:
-        if (root / folder).is_dir():
-            items += _pair(root, folder, masks_dir, where, [])
-    return select_listed(items, entries, path)
+    wanted: dict[PurePosixPath, set[Path]] = {}
+    for line, text in read_list(path):
+        picture = _inside(text, f"{path}, line {line}")
+        wanted.setdefault(_images_folder(picture), set()).add(root / picture)
+    return {**wanted}
 
 
 def _pair(
@@ -195,6 +200,9 @@ def _read_taxonomy(content: Mapping[str, Any], path: Path) -> Taxonomy | None:
             msg = f"{path}: {needy} needs the class names too; add names: [...]"
             raise DataError(msg)
         return None
+    if not isinstance(names, list | dict):
+        msg = f"{path}: names must be a list, or lines `id: name`, not {names!r}"
+        raise DataError(msg)
     by_id = names if isinstance(names, dict) else dict(enumerate(names))
     ids = sorted(_mask_value(key, f"{path}: names") for key in by_id)
     ordered = [str(by_id[key]) for key in ids]
@@ -214,8 +222,8 @@ def _with_colors(names: list[str], colors: Any, path: Path) -> list[tuple[str, C
             raise DataError(msg)
         names = names + [str(name) for name in colors if name not in names]
         colors = [colors[name] for name in names]
-    if len(colors) != len(names):
-        msg = f"{path}: {len(names)} names but {len(colors)} colors"
+    if not isinstance(colors, list) or len(colors) != len(names):
+        msg = f"{path}: colors must be a list of {len(names)} colours, one for each name"
         raise DataError(msg)
     return [(name, _color(color, path)) for name, color in zip(names, colors, strict=True)]
 

@@ -15,7 +15,6 @@ from segnext.data.masks import MaskReader
 from segnext.data.pairing import Item
 from segnext.data.splits import (
     DEFAULT_SHARES,
-    GroupRule,
     Splits,
     assign_groups,
     describe_leaks,
@@ -212,8 +211,8 @@ def _read_declared(
     for index, name in enumerate(taxonomy.classes.names):
         if name.lower() in VOID_NAMES:
             notes.append(
-                f"{path.name}: {name} counts as a class; if it should not, drop the line and use "
-                f"--ignore-index {index}"
+                f"{path.name}: {name} counts as a class like others; --ignore-index {index} leaves "
+                f"its pixels out"
             )
     return taxonomy
 

@@ -225,13 +225,14 @@ def _parse_tiff(data: bytes) -> ImageHeader:
         orientation_tag = page.tags.get(_ORIENTATION_TAG)
         orientation = int(orientation_tag.value) if orientation_tag else 1
         indexed = page.photometric == tifffile.PHOTOMETRIC.PALETTE
-        sizes = dict(zip(page.axes, page.shape, strict=True))
+        sizes = dict(zip(page.axes, map(int, page.shape), strict=True))
         dtype, stored_bits = page.dtype, int(page.bitspersample)
     if full_pages > 1:
         msg = f"a TIFF of {full_pages} pages; store one picture, with all bands in one page"
         raise DataError(msg)
-    if dtype not in (np.bool_, np.uint8, np.uint16) or not set(page.axes) <= set("YXS"):
-        msg = f"holds {dtype} values (axes {page.axes}); convert it to unsigned 8 or 16 bit"
+    plain = dtype in (np.bool_, np.uint8, np.uint16) and (indexed or stored_bits in (1, 8, 16))
+    if not plain or not set(sizes) <= set("YXS"):
+        msg = f"a TIFF of {stored_bits}-bit {dtype} values; convert it to unsigned 8 or 16 bit"
         raise DataError(msg)
     return ImageHeader(
         width=sizes["X"],

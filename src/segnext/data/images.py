@@ -107,28 +107,27 @@ def _decode_tiff(data: bytes, header: ImageHeader, path: Path) -> Image:
                 raise broken_picture(path)
             if _needs_codec(page):
                 return _decode_packed_tiff(data, header, page.compression.name, path)
-            values = page.asarray()
-            planes_first = page.axes == "SYX"
-            inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
-            palette = page.colormap if header.indexed else None
+            return _read_page(page)
     except DataError:
         raise
     except Exception as error:  # tifffile raises about anything on hostile bytes
         raise broken_picture(path) from error
-    if palette is not None:
-        colors: Image = (palette >> 8).astype(np.uint8).T[values]
+
+
+def _read_page(page: tifffile.TiffPage) -> Image:
+    values = page.asarray()
+    if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+        colors: Image = (page.colormap >> 8).astype(np.uint8).T[values.astype(np.uint16)]
         return colors
     if values.dtype == np.bool_:
         values = values.astype(np.uint8) * 255
-    if inverted:
+    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
         values = np.iinfo(values.dtype).max - values
-    return _channels_last(values, planes_first)
-
-
-def _channels_last(values: Image, planes_first: bool) -> Image:
     if values.ndim == 2:
-        return values[..., None]
-    return np.ascontiguousarray(np.moveaxis(values, 0, -1)) if planes_first else values
+        values = values[..., None]
+    elif page.axes == "SYX":
+        values = np.moveaxis(values, 0, -1)
+    return np.ascontiguousarray(values)
 
 
 def _is_cut_off(page: tifffile.TiffPage, size: int) -> bool:

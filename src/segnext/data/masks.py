@@ -53,7 +53,7 @@ class MaskReader:
             if kind == "color":
                 msg = f"{path}: is a colour mask, but others of the data set hold ids; convert it"
                 raise DataError(msg)
-            return self.classes.encode(first_band(pixels), str(path))
+            return self.classes.encode(np.ascontiguousarray(pixels[..., 0]), str(path))
         if pixels.shape[2] != 3:
             msg = f"{path}: holds ids, but others of the data set are colour masks; convert it"
             raise DataError(msg)
@@ -67,7 +67,8 @@ class MaskReader:
         strange = known[slots] != packed
         if strange.any():
             raise self._undeclared(packed[strange], path)
-        return positions[slots]
+        raw: npt.NDArray[np.uint16] = positions[slots]
+        return raw
 
     @functools.cached_property
     def _color_table(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]]:
@@ -130,20 +131,16 @@ def _decode_indices(data: bytes, header: ImageHeader, path: Path) -> npt.NDArray
             with PngImageFile(io.BytesIO(data)) as picture:
                 return np.array(picture)
         with tifffile.TiffFile(io.BytesIO(data)) as file:
-            return file.pages[0].asarray()
+            return np.asarray(file.pages[0].asarray())
     except Exception as error:  # decoders raise about anything on hostile bytes
         raise broken_picture(path) from error
-
-
-def first_band(pixels: Image) -> Image:
-    """Return the first band of (H, W, C) pixels, contiguous."""
-    return np.ascontiguousarray(pixels[..., 0])
 
 
 def pack_colors(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
     """Pack RGB colours (..., 3) into 24 bits each."""
     red, green, blue = np.moveaxis(pixels.astype(np.uint32), -1, 0)
-    return red << 16 | green << 8 | blue
+    packed: npt.NDArray[np.uint32] = red << 16 | green << 8 | blue
+    return packed
 
 
 def unpack_color(packed: int) -> Color:

@@ -94,16 +94,15 @@ def build_reader(
 
 def _survey_mask(path: Path) -> tuple[Kind, set[int], set[Color]]:
     kind, pixels = read_stored(path)
-    # Counting is several times faster than sorting a whole picture.
-    values = set() if kind == "color" else set(np.flatnonzero(np.bincount(pixels[..., 0].ravel())))
     if kind != "color":
-        greys = {(value, value, value) for value in map(int, values) if kind == "grey"}
-        return kind, set(map(int, values)), greys
+        # Counting is several times faster than sorting a whole picture.
+        values = set(np.flatnonzero(np.bincount(pixels[..., 0].ravel())).tolist())
+        return kind, values, {(value,) * 3 for value in values} if kind == "grey" else set()
     packed = np.unique(pack_colors(pixels))
     if len(packed) > MOST_FOUND_COLORS:
         msg = f"{path}: has {len(packed):,} colours, so it is probably a photo or a lossy mask"
         raise DataError(msg)
-    return kind, set(), {unpack_color(int(value)) for value in packed}
+    return kind, set(), {unpack_color(value) for value in packed.tolist()}
 
 
 def _decide_kind(survey: MaskSurvey, declared: Taxonomy | None) -> Literal["ids", "color"]:

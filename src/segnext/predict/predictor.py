@@ -199,7 +199,7 @@ def _fit_channels(image: npt.NDArray[Any], channels: int) -> Image:
         raise UsageError(msg)
     fitted: Image = image[:, :, None] if image.ndim == 2 else image
     if fitted.shape[2] == 1 and channels == 3:
-        fitted = np.repeat(fitted, 3, axis=2)
+        fitted = np.concatenate([fitted, fitted, fitted], axis=2)
     if fitted.shape[2] != channels:
         msg = f"the picture has {fitted.shape[2]} channels, the model was trained on {channels}"
         raise UsageError(msg)

@@ -188,12 +188,12 @@ def _choose_batch(config: TrainConfig, facts: Facts, device: str) -> list[Choice
 def _choose_rates(config: TrainConfig, batch_size: int) -> list[Choice]:
     scratch = config.init == "none"
     factor = math.sqrt(batch_size / (8 if scratch else 16))
-    lr = (1e-3 if scratch else 6e-5) * min(1.0, factor)
+    lr = (2e-3 if scratch else 6e-5) * min(1.0, factor)
     return [
         Choice(
             "learning_rate",
             config.learning_rate or float(f"{lr:.2g}"),
-            "from scratch: 1e-3 at batch 8 and above, with the root of smaller batches"
+            "from scratch: 2e-3 at batch 8 and above, with the root of smaller batches"
             if scratch
             else "the paper's 6e-5 for pretrained encoders, with the root of batch / 16",
         ),

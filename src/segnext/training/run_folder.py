@@ -58,7 +58,8 @@ class RunFolder:
         reasons = {choice.option: choice.because for choice in choices}
         lines = []
         for name, value in recipe.model_dump(mode="json").items():
-            line = yaml.safe_dump({name: value}, default_flow_style=None, width=10_000).strip()
+            text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
+            line = f"{name}: {text.splitlines()[0]}"
             lines.append(f"{line}  # {reasons[name]}" if name in reasons else line)
         write_atomically(self.config, ("\n".join(lines) + "\n").encode())
 

@@ -1,0 +1,104 @@
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from segnext import __version__
+from segnext.cli.main import app
+
+COMMANDS = ["train", "evaluate", "predict", "import-weights", "models", "data synthetic"]
+
+
+def call(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_helps_with_an_example(command: str) -> None:
+    result = call(*command.split(), "--help")
+    assert result.exit_code == 0
+    assert f"Example: segnext {command}" in " ".join(result.stdout.split())
+
+
+def test_version() -> None:
+    assert call("--version").stdout.strip() == f"segnext {__version__}"
+
+
+def test_models() -> None:
+    rows = json.loads(call("models", "--json").stdout)
+    assert [row["parameters"] for row in rows] == [4263414, 13932886, 27636310, 48926550]
+    assert "segnext_large" in call("models").stdout
+
+
+def test_the_main_job_from_folder_to_masks(tmp_path: Path) -> None:
+    scenes, run, out = tmp_path / "scenes", tmp_path / "run", tmp_path / "out"
+    options = ("--train", 4, "--val", 2, "--test", 2, "--size", "64x64")
+    assert call("data", "synthetic", scenes, *options).exit_code == 0
+    small = "embed_dims=[16,32,32,32]", "depths=[1,1,1,1]", "decoder_width=32", "rank=4"
+    trained = call(
+        "train",
+        scenes,
+        *("--out", run, "--max-steps", 2, "--batch-size", 2, "--workers", 0, "--device", "cpu"),
+        *(word for option in small for word in ("--set", f"model_options.{option}")),
+    )
+    assert trained.exit_code == 0, trained.output
+    assert "best val mIoU" in trained.output
+    assert "pictures are 64x64" in trained.output
+    weights = run / "best.safetensors"
+    scored = call("evaluate", weights, scenes, "--split", "test", "--json", "--device", "cpu")
+    assert scored.exit_code == 0
+    assert json.loads(scored.stdout)["images"] == 2
+    table = call("evaluate", weights, scenes, "--window", 48, "--device", "cpu").stdout
+    assert "window 48 stride 32" in table
+    assert "building" in table
+    predicted = call("predict", weights, scenes / "test" / "images", "--out", out)
+    assert predicted.exit_code == 0
+    assert "2 predicted" in predicted.stdout
+    assert "2 were there already" in call("predict", weights, scenes / "test/images", "--out", out).stdout
+    assert len(list((out / "masks").iterdir())) == 2
+
+
+def test_a_broken_picture_is_listed_with_exit_code_one(scene_weights: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (40, 40)).save(tmp_path / "good.png")
+    (tmp_path / "bad.jpg").write_bytes(b"nothing")
+    result = call("predict", scene_weights, tmp_path, "--out", tmp_path.parent / "broken-out")
+    assert result.exit_code == 1
+    assert "1 predicted" in result.stdout
+    assert "1 failed:" in result.stderr
+    assert "bad.jpg" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("train", "nowhere"), 1, "nowhere"),
+        (("train",), 2, "no data given: segnext train DIR, or --resume RUN"),
+        (("train", "x", "--budget", "soon"), 2, "'soon' is no duration"),
+        (("train", "x", "--set", "batchsize=3"), 2, "did you mean batch_size"),
+        (("train", "x", "--crop", "big"), 2, "HEIGHTxWIDTH"),
+        (("train", "x", "--model", "segnext_huge"), 2, "unknown model 'segnext_huge'"),
+        (("evaluate", "no.safetensors", "x"), 1, "no.safetensors: no such file"),
+        (("predict", "no.safetensors", "none.jpg"), 1, "none.jpg: no such file, folder or match"),
+        (("data", "synthetic", "x", "--size", "big"), 2, "WIDTHxHEIGHT"),
+        (("nothing",), 2, "nothing"),
+    ],
+)
+def test_mistakes_get_one_line(words: tuple[str, ...], code: int, message: str) -> None:
+    result = call(*words)
+    assert result.exit_code == code
+    assert message in " ".join(result.stderr.split())
+    assert "Traceback" not in result.output
+
+
+def test_options_out_of_range_are_wrong_use(scene_weights: Path, scenes: Path) -> None:
+    result = call("evaluate", scene_weights, scenes, "--stride", 64)
+    assert result.exit_code == 2
+    assert "needs a window" in result.stderr
+    result = call("evaluate", scene_weights, scenes, "--scales", "1,two")
+    assert result.exit_code == 2
+    assert "should be factors with commas between" in result.stderr
+    result = call("evaluate", scene_weights, scenes, "--device", "tpu")
+    assert result.exit_code == 2
+    assert "unknown device 'tpu'" in result.stderr

@@ -1,0 +1,78 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segnext.errors import DataError, UsageError
+from segnext.evaluation import evaluate
+from segnext.models import SegNeXt
+from segnext.predict import Predictor
+from segnext.spec import Protocol
+
+
+@pytest.mark.parametrize(
+    "protocol", [Protocol(), Protocol(window=48, stride=32), Protocol(scales=(0.75, 1), flip=True)]
+)
+def test_agrees_with_masks_and_definitions(
+    scenes: Path, scene_weights: Path, protocol: Protocol
+) -> None:
+    found = evaluate(scene_weights, scenes, split="test", protocol=protocol, device="cpu")
+    predictor = Predictor(scene_weights, device="cpu", protocol=protocol)
+    images = sorted((scenes / "test" / "images").iterdir())
+    truth = np.stack([np.array(Image.open(scenes / "test/masks" / p.name)) for p in images])
+    masks = np.stack([predictor(path).mask for path in images])
+    ious = []
+    for label in range(6):
+        either = ((truth == label) | (masks == label)).sum()
+        if either:
+            ious.append(((truth == label) & (masks == label)).sum() / either)
+    assert found.miou == pytest.approx(np.mean(ious), abs=1e-9)
+    assert found.metrics.pixel_accuracy == pytest.approx((truth == masks).mean(), abs=1e-9)
+    assert found.images == 3
+
+
+def test_json_names_everything(scenes: Path, scene_weights: Path) -> None:
+    content = json.loads(json.dumps(evaluate(scene_weights, scenes, device="cpu").to_dict()))
+    assert content["images"] == 2
+    assert content["split"] == "val"
+    assert content["protocol"] == "own size, whole image, single scale"
+    assert set(content["iou_per_class"]) == {"sky", "building", "tree", "road", "grass", "car"}
+    assert 0 <= content["miou"] <= 1
+    assert 0 <= content["pixel_accuracy"] <= 1
+    assert 0 <= content["mean_accuracy"] <= 1
+
+
+def test_progress_is_told(scenes: Path, scene_weights: Path) -> None:
+    seen = []
+    evaluate(
+        scene_weights,
+        scenes,
+        split="test",
+        device="cpu",
+        on_image=lambda done, total: seen.append((done, total)),
+    )
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_other_classes_are_refused(
+    scenes: Path, scene_weights: Path, smallest_model: SegNeXt, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="there is no split 'dev'|has no .*'dev'|'dev'"):
+        evaluate(scene_weights, scenes, split="dev")
+    with pytest.raises(UsageError, match="does not know its classes"):
+        evaluate(smallest_model, scenes)
+    folder = tmp_path / "renamed"
+    for split in ("train", "val"):
+        for kind in ("images", "masks"):
+            (folder / split / kind).mkdir(parents=True)
+            for path in (scenes / split / kind).iterdir():
+                (folder / split / kind / path.name).write_bytes(path.read_bytes())
+    lines = (scenes / "classes.txt").read_text().splitlines()
+    (folder / "classes.txt").write_text("\n".join([lines[1], lines[0], *lines[2:]]))
+    with pytest.raises(DataError, match="class 0 is 'building', but 'sky' in the model"):
+        evaluate(scene_weights, folder)
+    (folder / "classes.txt").write_text("\n".join([*lines, "boat 1 2 3"]))
+    with pytest.raises(DataError, match="has 7 classes, the model 6"):
+        evaluate(scene_weights, folder)

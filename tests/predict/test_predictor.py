@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from segnext.errors import DataError, UsageError
+from segnext.models import SegNeXt
+from segnext.predict import Predictor
+
+
+@pytest.fixture(scope="module")
+def predictor(scene_weights: Path) -> Predictor:
+    return Predictor(scene_weights, device="cpu")
+
+
+@pytest.fixture
+def photo(scenes: Path) -> Path:
+    return sorted((scenes / "test" / "images").iterdir())[0]
+
+
+def test_every_form_of_a_picture_gives_the_same_mask(predictor: Predictor, photo: Path) -> None:
+    array = np.array(Image.open(photo))
+    tensor = torch.from_numpy(array).permute(2, 0, 1).float() / 255
+    expected = predictor(photo).mask
+    for form in (str(photo), Image.open(photo), array, array.astype(np.uint16) * 257, tensor):
+        assert np.array_equal(predictor(form).mask, expected)
+
+
+def test_a_list_in_a_list_out(predictor: Predictor, photo: Path) -> None:
+    found = predictor([photo, Image.open(photo)])
+    assert len(found) == 2
+    assert np.array_equal(found[0].mask, found[1].mask)
+
+
+def test_predictions_know_areas_confidence_and_pictures(predictor: Predictor, photo: Path) -> None:
+    prediction = predictor(photo)
+    height, width = prediction.mask.shape
+    assert sum(area.pixels for area in prediction.areas.values()) == height * width
+    assert sum(area.share for area in prediction.areas.values()) == pytest.approx(1)
+    assert prediction.areas["sky"].pixels == (prediction.mask == 0).sum()
+    assert prediction.confidence.shape == (height, width)
+    assert 1 / 6 - 1e-6 <= prediction.confidence.min() <= prediction.confidence.max() <= 1
+    assert prediction.overlay().shape == (height, width, 3)
+    assert prediction._repr_png_().startswith(b"\x89PNG")
+
+
+def test_saved_masks_read_back(predictor: Predictor, photo: Path, tmp_path: Path) -> None:
+    prediction = predictor(photo)
+    prediction.save(tmp_path, "a/b", confidence=True)
+    stored = Image.open(tmp_path / "masks" / "a" / "b.png")
+    assert stored.mode == "P"
+    assert np.array_equal(np.array(stored), prediction.mask)
+    assert (tmp_path / "overlays" / "a" / "b.png").exists()
+    grey = np.array(Image.open(tmp_path / "confidence" / "a" / "b.png"))
+    assert np.abs(grey / 255 - prediction.confidence).max() <= 0.5 / 255 + 1e-6
+
+
+def test_pil_pictures_are_turned_upright(predictor: Predictor, photo: Path) -> None:
+    upright = Image.open(photo)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees clockwise to view
+    lying = upright.transpose(Image.Transpose.ROTATE_90)
+    lying.getexif().update(exif)
+    assert np.array_equal(predictor(lying).mask, predictor(upright).mask)
+
+
+def test_grey_pictures_suit_a_colour_model(predictor: Predictor) -> None:
+    grey = np.full((40, 50), 128, np.uint8)
+    assert predictor(grey).mask.shape == (40, 50)
+    assert predictor(Image.fromarray(grey)).mask.shape == (40, 50)
+
+
+@pytest.mark.parametrize(
+    ("picture", "message"),
+    [
+        (np.zeros((4, 4, 3)), r"uint8 or uint16, got \(4, 4, 3\) float64"),
+        (np.zeros((4, 4, 5), np.uint8), "has 5 channels, the model was trained on 3"),
+        (torch.zeros(4, 4, 3, dtype=torch.uint8), r"\(C, H, W\) floats in 0-1"),
+        (torch.full((3, 4, 4), -1.0), "not normalised; got -1 to -1"),
+        (None, "not NoneType"),
+    ],
+)
+def test_wrong_pictures_are_named(predictor: Predictor, picture: object, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        predictor(picture)
+
+
+def test_missing_files_and_specs_are_named(
+    predictor: Predictor, smallest_model: SegNeXt, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="nowhere.png"):
+        predictor(tmp_path / "nowhere.png")
+    with pytest.raises(UsageError, match="does not know its classes"):
+        Predictor(smallest_model)

@@ -1,0 +1,211 @@
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from conftest import SMALLEST
+from segnext.errors import DataError, TrainingError, UsageError
+from segnext.training import StoppedError, TrainRun, train
+from segnext.training.display import Display
+from segnext.training.learner import Learner
+from segnext.weights import load_model
+
+TINY: dict[str, Any] = {
+    "model_options": SMALLEST,
+    "crop_size": (64, 64),
+    "batch_size": 2,
+    "num_workers": 0,
+    "device": "cpu",
+    "log_every": 1,
+    "quiet": True,
+}
+
+
+def run(scenes: Path, out: Path, **options: Any) -> TrainRun:
+    return train(scenes, out=out, **{**TINY, "max_steps": 4, "validate_every": 2, **options})
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def without_times(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    times = {"images_per_s", "elapsed_s"}
+    return [{k: v for k, v in record.items() if k not in times} for record in records]
+
+
+def test_a_run_leaves_what_it_promises(scenes: Path, tmp_path: Path) -> None:
+    result = run(scenes, tmp_path / "run")
+    assert result.steps == 4
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {
+        "best.safetensors",
+        "checkpoint.safetensors",
+        "config.yaml",
+        "contact_sheet.png",
+        "curves.png",
+        "last.safetensors",
+        "metrics.jsonl",
+        "per_class.csv",
+        "samples",
+    }
+    assert [(r["kind"], r["step"]) for r in lines(tmp_path / "run")] == [
+        ("train", 1),
+        ("train", 2),
+        ("val", 2),
+        ("train", 3),
+        ("train", 4),
+        ("val", 4),
+    ]
+    assert len(list((tmp_path / "run" / "samples").iterdir())) == 2
+    model = load_model(result.best)
+    assert model.spec is not None
+    assert model.spec.classes.names[0] == "sky"
+    assert model.spec.score["miou"] == pytest.approx(result.metrics.miou)
+    assert model.spec.score["split"] == "val"
+    table = (tmp_path / "run" / "per_class.csv").read_text().splitlines()
+    assert len(table) == 1 + 6
+    config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert config["max_steps"] == 4
+    assert config["learning_rate"] == pytest.approx(1e-3)
+    assert "learning_rate: 0.001  # from scratch" in (tmp_path / "run/config.yaml").read_text()
+
+
+def test_training_learns(scenes: Path, tmp_path: Path) -> None:
+    result = run(
+        scenes,
+        tmp_path / "run",
+        max_steps=60,
+        validate_every=60,
+        learning_rate=3e-3,
+        photometric=False,
+        scale_range=(1, 1),
+        batch_size=4,
+    )
+    losses = [r["loss"] for r in lines(tmp_path / "run") if r["kind"] == "train"]
+    assert sum(losses[-5:]) < 0.6 * sum(losses[:5])
+    assert result.metrics.miou > 0.2
+
+
+def test_a_stopped_run_resumes_to_the_same_bits(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = run(scenes, tmp_path / "straight", max_steps=6, validate_every=4)
+    show_step = Display.show_step
+
+    def stop_at_three(self: Display, step: int, **numbers: float) -> None:
+        show_step(self, step, **numbers)
+        if step == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Display, "show_step", stop_at_three)
+    folder = tmp_path / "stopped"
+    message = r"stopped at step 3 of 6, everything is saved; go on with segnext train --resume"
+    with pytest.raises(StoppedError, match=message) as stopped:
+        run(scenes, folder, max_steps=6, validate_every=4)
+    assert stopped.value.exit_code == 130
+    monkeypatch.undo()
+    # Lines after the checkpoint, as a killed run would leave them, are dropped.
+    with (folder / "metrics.jsonl").open("a") as log:
+        log.write('{"kind": "train", "step": 4, "loss": 0, "lr": 0}\n')
+    resumed = train(resume=folder, quiet=True)
+    assert without_times(lines(folder)) == without_times(lines(tmp_path / "straight"))
+    for name in ("best.safetensors", "last.safetensors", "checkpoint.safetensors"):
+        ours, theirs = load_file(folder / name), load_file(tmp_path / "straight" / name)
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[key], theirs[key]) for key in ours), name
+    assert resumed.metrics.miou == straight.metrics.miou
+
+
+def test_a_finished_run_resumes_to_itself(scenes: Path, tmp_path: Path) -> None:
+    first = run(scenes, tmp_path / "run")
+    before = lines(tmp_path / "run")
+    again = train(resume=tmp_path / "run", quiet=True)
+    assert lines(tmp_path / "run") == before
+    assert again.metrics.miou == pytest.approx(first.metrics.miou, abs=1e-12)
+
+
+def test_a_run_starts_from_weights(scenes: Path, tmp_path: Path) -> None:
+    first = run(scenes, tmp_path / "first")
+    second = run(
+        scenes, tmp_path / "second", init=str(first.best), max_steps=1, learning_rate=1e-12
+    )
+    ours, theirs = load_file(second.best), load_file(first.best)
+    key = "encoder.stages.2.blocks.0.ffn.expand.weight"
+    torch.testing.assert_close(ours[key], theirs[key])
+    torch.testing.assert_close(ours["decoder.classifier.weight"], theirs["decoder.classifier.weight"])
+    config = (tmp_path / "second" / "config.yaml").read_text()
+    assert "decoder_lr_factor: 10.0  # the paper's" in config
+
+
+def test_a_diverged_run_names_step_and_checkpoint(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn = Learner.learn
+
+    def diverge(self: Learner, step: int, *batch: torch.Tensor) -> torch.Tensor:
+        return learn(self, step, *batch) * (float("nan") if step == 2 else 1)
+
+    monkeypatch.setattr(Learner, "learn", diverge)
+    message = r"the loss is nan near step 3; lower learning_rate \(now 0.001\) and resume"
+    with pytest.raises(TrainingError, match=message):
+        run(scenes, tmp_path / "run")
+    assert (tmp_path / "run" / "checkpoint.safetensors").exists()
+
+
+def test_steps_follow_from_a_measured_budget(scenes: Path, tmp_path: Path) -> None:
+    options = {k: v for k, v in TINY.items() if k != "quiet"}
+    result = train(scenes, out=tmp_path / "run", budget="3s", quiet=True, **options)
+    config = (tmp_path / "run" / "config.yaml").read_text()
+    assert "s a step, measured" in config
+    assert result.steps == yaml.safe_load(config)["max_steps"]
+
+
+def test_wrong_calls_are_named(scenes: Path, tmp_path: Path) -> None:
+    run(scenes, tmp_path / "run", max_steps=1)
+    with pytest.raises(TrainingError, match="holds a run already; go on with --resume"):
+        run(scenes, tmp_path / "run")
+    with pytest.raises(UsageError, match="give nothing else"):
+        train(scenes, resume=tmp_path / "run")
+    with pytest.raises(UsageError, match="no data given: segnext train DIR"):
+        train()
+    with pytest.raises(TrainingError, match="nowhere: no such run folder"):
+        train(resume=tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(TrainingError, match="no checkpoint there"):
+        train(resume=tmp_path / "empty")
+    with pytest.raises(UsageError, match="unknown model 'segnext_tinny'"):
+        train(scenes, model="segnext_tinny")
+    with pytest.raises(UsageError, match="mean has 1 entries, but pictures have 3 channels"):
+        run(scenes, tmp_path / "other", mean=(0.5,), std=(0.5,))
+    with pytest.raises(DataError, match="nowhere"):
+        train(tmp_path / "nowhere")
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.camvid
+@pytest.mark.slow
+def test_a_short_training_on_camvid_lowers_the_loss(shared: Path, tmp_path: Path) -> None:
+    train(
+        shared / "data" / "camvid",
+        out=tmp_path / "run",
+        ignore_index=(11,),
+        crop_size=(96, 128),
+        base_size=(160, 120),
+        batch_size=4,
+        max_steps=30,
+        validate_every=30,
+        window=None,
+        log_every=1,
+        num_workers=0,
+        device="cpu",
+        quiet=True,
+    )
+    losses = [r["loss"] for r in lines(tmp_path / "run") if r["kind"] == "train"]
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+    assert lines(tmp_path / "run")[-1]["miou"] > 0.05
