@@ -56,7 +56,10 @@ def test_the_main_job_from_folder_to_masks(tmp_path: Path) -> None:
     predicted = call("predict", weights, scenes / "test" / "images", "--out", out)
     assert predicted.exit_code == 0
     assert "2 predicted" in predicted.stdout
-    assert "2 were there already" in call("predict", weights, scenes / "test/images", "--out", out).stdout
+    assert (
+        "2 were there already"
+        in call("predict", weights, scenes / "test/images", "--out", out).stdout
+    )
     assert len(list((out / "masks").iterdir())) == 2
 
 

@@ -1,10 +1,11 @@
+import pickle
 from collections.abc import Mapping
 
 import numpy as np
 import pytest
 import torch
 
-from segnext.data.loader import SampleStream, build_train_loader
+from segnext.data.loader import SampleStream, build_train_loader, read_ahead
 from segnext.data.transforms import Augmentation, TrainTransform
 from segnext.spec import IMAGENET_NORMALIZATION
 
@@ -61,6 +62,29 @@ def test_every_epoch_shows_every_image_once_in_its_own_order() -> None:
 
 def test_seeds_differ() -> None:
     assert not torch.equal(build_stream(seed=0)[0][0], build_stream(seed=1)[0][0])
+
+
+def test_samples_survive_a_spawned_worker() -> None:
+    stream = build_stream()
+    sent = pickle.loads(pickle.dumps(stream))
+    assert torch.equal(sent[3][0], stream[3][0])
+
+
+def test_reading_ahead_keeps_order_and_hands_errors_to_the_caller() -> None:
+    def read(item: int) -> int:
+        if item == 5:
+            raise ValueError("five")
+        return item * 10
+
+    found = []
+    for item, reading in read_ahead(read, range(8), depth=3):
+        try:
+            found.append((item, reading.result()))
+        except ValueError as error:
+            found.append((item, str(error)))
+    expected = [(i, i * 10) for i in range(8)]
+    expected[5] = (5, "five")
+    assert found == expected
 
 
 def test_only_whole_batches() -> None:

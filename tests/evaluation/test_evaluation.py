@@ -59,7 +59,7 @@ def test_progress_is_told(scenes: Path, scene_weights: Path) -> None:
 def test_other_classes_are_refused(
     scenes: Path, scene_weights: Path, smallest_model: SegNeXt, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match="there is no split 'dev'|has no .*'dev'|'dev'"):
+    with pytest.raises(DataError, match="no split 'dev'; there are train, val, test"):
         evaluate(scene_weights, scenes, split="dev")
     with pytest.raises(UsageError, match="does not know its classes"):
         evaluate(smallest_model, scenes)

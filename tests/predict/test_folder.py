@@ -92,5 +92,5 @@ def test_outputs_may_not_become_inputs(photos: Path, predictor: Predictor) -> No
 def test_a_damaged_areas_file_is_named(photos: Path, predictor: Predictor, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "areas.json").write_text("{")
-    with pytest.raises(DataError, match="areas.json: cannot be read"):
+    with pytest.raises(DataError, match=r"areas\.json: cannot be read"):
         predict_images(predictor, find_images([photos]), tmp_path / "out", made_by="x")

@@ -90,7 +90,7 @@ def test_wrong_pictures_are_named(predictor: Predictor, picture: object, message
 def test_missing_files_and_specs_are_named(
     predictor: Predictor, smallest_model: SegNeXt, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match="nowhere.png"):
+    with pytest.raises(DataError, match=r"nowhere\.png"):
         predictor(tmp_path / "nowhere.png")
     with pytest.raises(UsageError, match="does not know its classes"):
         Predictor(smallest_model)

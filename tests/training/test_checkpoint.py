@@ -18,9 +18,7 @@ from segnext.training.optimizer import build_optimizer
 def build() -> tuple[SegNeXt, SegNeXt, torch.optim.AdamW]:
     model = SegNeXt(SegNeXtConfig(num_classes=3, **SMALLEST))
     average = SegNeXt(SegNeXtConfig(num_classes=3, **SMALLEST))
-    optimizer = build_optimizer(
-        model, learning_rate=1e-3, decoder_lr_factor=1, weight_decay=0.01
-    )
+    optimizer = build_optimizer(model, learning_rate=1e-3, decoder_lr_factor=1, weight_decay=0.01)
     return model, average, optimizer
 
 

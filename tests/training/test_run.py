@@ -138,7 +138,9 @@ def test_a_run_starts_from_weights(scenes: Path, tmp_path: Path) -> None:
     ours, theirs = load_file(second.best), load_file(first.best)
     key = "encoder.stages.2.blocks.0.ffn.expand.weight"
     torch.testing.assert_close(ours[key], theirs[key])
-    torch.testing.assert_close(ours["decoder.classifier.weight"], theirs["decoder.classifier.weight"])
+    torch.testing.assert_close(
+        ours["decoder.classifier.weight"], theirs["decoder.classifier.weight"]
+    )
     config = (tmp_path / "second" / "config.yaml").read_text()
     assert "decoder_lr_factor: 10.0  # the paper's" in config
 
@@ -156,6 +158,13 @@ def test_a_diverged_run_names_step_and_checkpoint(
     with pytest.raises(TrainingError, match=message):
         run(scenes, tmp_path / "run")
     assert (tmp_path / "run" / "checkpoint.safetensors").exists()
+
+
+def test_half_precision_trains(scenes: Path, tmp_path: Path) -> None:
+    result = run(scenes, tmp_path / "run", precision="bf16", max_steps=2)
+    model = load_model(result.best)
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert all(r["loss"] < 5 for r in lines(tmp_path / "run") if r["kind"] == "train")
 
 
 def test_steps_follow_from_a_measured_budget(scenes: Path, tmp_path: Path) -> None:

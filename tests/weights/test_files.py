@@ -122,7 +122,9 @@ def test_interrupted_write_leaves_the_old_file(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(SegnextError, match=r"model\.safetensors: cannot be written \(No space left"):
+    with pytest.raises(
+        SegnextError, match=r"model\.safetensors: cannot be written \(No space left"
+    ):
         save_model(smallest_model, saved)
     assert saved.read_bytes() == before
     assert list(saved.parent.iterdir()) == [saved]

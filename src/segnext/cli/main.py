@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 from typer.core import TyperGroup
 
 from segnext import __version__
@@ -30,13 +31,9 @@ class _OneLineErrors(TyperGroup):
             return super().invoke(ctx)
         except SegnextError as error:
             Console(stderr=True).print(
-                f"[red]error:[/red] {_escape(str(error))}", highlight=False, soft_wrap=True
+                f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True
             )
             raise typer.Exit(error.exit_code) from error
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 app = typer.Typer(

@@ -47,7 +47,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """Print one line above the bar."""
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
 
     def show_choices(self, choices: Sequence[Choice]) -> None:
         """Print what was chosen and why."""
@@ -77,10 +77,9 @@ class Display:
 
     def show_validation(self, step: int, metrics: Metrics, *, best: bool) -> None:
         """Print a validation's result."""
-        mark = "  [green]best[/green]" if best else ""
         self.say(
             f"step {step}/{self.max_steps}  val mIoU {metrics.miou:.1%}  "
-            f"pixel accuracy {metrics.pixel_accuracy:.1%}{mark}"
+            f"pixel accuracy {metrics.pixel_accuracy:.1%}{'  best so far' if best else ''}"
         )
 
     def show_classes(self, names: Sequence[str], metrics: Metrics) -> None:

@@ -27,7 +27,9 @@ class Objective(nn.Module):
 
     def forward(self, images: Tensor, masks: Tensor) -> Tensor:
         """Compute the loss of images (B, C, H, W) against masks (B, H, W)."""
-        context = torch.autocast(images.device.type, torch.bfloat16) if self.mixed else nullcontext()
+        context = (
+            torch.autocast(images.device.type, torch.bfloat16) if self.mixed else nullcontext()
+        )
         with context:
             logits = self.model(images)
         return self.loss(logits, masks)  # type: ignore[no-any-return]

@@ -127,6 +127,9 @@ class Trainer:
         progress, classes = self.progress, self.spec.classes
         matrix = score_images(self.learner.average, self.spec, self.val)
         metrics = compute_metrics(matrix.counts)
+        if not metrics.pixels:
+            msg = "the val split has no labelled pixel to measure anything on"
+            raise TrainingError(msg)
         best = metrics.miou >= progress.best_miou
         progress.last_miou = metrics.miou
         if best:
