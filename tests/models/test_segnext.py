@@ -121,5 +121,5 @@ def test_rank_and_steps_reach_the_decomposition() -> None:
 def test_config_round_trip_and_wrong_option() -> None:
     config = build(branches=(7,)).config
     assert SegNeXtConfig.from_dict(config.to_dict()) == config
-    with pytest.raises(UsageError, match=r"unknown model option 'ranks': did you mean rank\?"):
+    with pytest.raises(UsageError, match=r"unknown model option 'ranks': did you mean rank"):
         create_model("segnext_tiny", num_classes=2, ranks=4)

@@ -22,6 +22,7 @@ from torch.utils.checkpoint import checkpoint
 
 from segnext.errors import UsageError
 from segnext.models.layers import ChannelLayerNorm, conv1x1, depthwise, draw_drop_path
+from segnext.models.strips import WideStrip
 
 MIN_SIZE = 32
 LAYER_SCALE_START = 0.01
@@ -40,7 +41,7 @@ class MSCA(nn.Module):
         super().__init__()
         self.local = depthwise(channels, 5, 5)
         self.branches = nn.ModuleList(
-            nn.Sequential(depthwise(channels, 1, k), depthwise(channels, k, 1)) for k in branches
+            nn.Sequential(WideStrip(channels, k), depthwise(channels, k, 1)) for k in branches
         )
         self.mix = conv1x1(channels, channels)
 
