@@ -6,7 +6,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from segnext.cli.import_weights import import_weights
-from segnext.errors import SegnextError, UsageError, WeightsError
+from segnext.errors import DataError, SegnextError, UsageError, WeightsError
 from segnext.models import create_model
 from segnext.weights import load_model, load_tensors, read_spec
 
@@ -91,7 +91,7 @@ def test_errors_name_the_file_and_write_nothing(encoder: Path, tmp_path: Path) -
         run(tmp_path / "resnet.pth", tmp_path / "out.safetensors")
     with pytest.raises(WeightsError, match=r"gone\.pth: no such file"):
         run(tmp_path / "gone.pth", tmp_path / "out.safetensors")
-    with pytest.raises(UsageError, match=r"gone\.txt: cannot be read as class names"):
+    with pytest.raises(DataError, match=r"gone\.txt"):
         run(encoder, tmp_path / "out.safetensors", "--classes", "gone.txt")
     with pytest.raises(UsageError, match=r"end in \.safetensors"):
         run(encoder, tmp_path / "out.pth")

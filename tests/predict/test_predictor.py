@@ -43,6 +43,7 @@ def test_predictions_know_areas_confidence_and_pictures(predictor: Predictor, ph
     assert prediction.confidence.shape == (height, width)
     assert 1 / 6 - 1e-6 <= prediction.confidence.min() <= prediction.confidence.max() <= 1
     assert prediction.overlay().shape == (height, width, 3)
+    assert repr(prediction).startswith("Prediction(64x64: ")
     assert prediction._repr_png_().startswith(b"\x89PNG")
 
 

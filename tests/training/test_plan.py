@@ -32,11 +32,11 @@ def test_facts_are_read_from_headers(train_split: FolderDataset) -> None:
 def test_everything_is_chosen_with_a_reason(train_split: FolderDataset) -> None:
     recipe, choices = plan(train_split)
     assert recipe.crop_size == (224, 320)
-    assert recipe.batch_size == 8
-    assert recipe.learning_rate == 2e-3
+    assert recipe.batch_size == 4
+    assert recipe.learning_rate == 1.4e-3
     assert recipe.decoder_lr_factor == 1
-    assert recipe.max_steps == 300 * 367 // 8
-    assert recipe.warmup_steps == 688
+    assert recipe.max_steps == 300 * 367 // 4
+    assert recipe.warmup_steps == 1376
     assert recipe.mean == (0.485, 0.456, 0.406)
     assert all(choice.because for choice in choices.values())
     assert "480x360" in choices["crop_size"].because
@@ -78,9 +78,17 @@ def test_validation_stays_a_small_share(train_split: FolderDataset) -> None:
 
 def test_pretrained_starts_have_the_papers_rates(train_split: FolderDataset) -> None:
     recipe, choices = plan(train_split, init="weights.safetensors")
-    assert recipe.learning_rate == pytest.approx(6e-5 * 0.5**0.5, rel=0.02)
+    assert recipe.learning_rate == pytest.approx(3e-5)
     assert recipe.decoder_lr_factor == 10
     assert "paper" in choices["learning_rate"].because
+
+
+def test_short_runs_have_milder_scales(train_split: FolderDataset) -> None:
+    recipe, choices = plan(train_split, max_steps=367 * 10)
+    assert recipe.scale_range == (0.75, 1.5)
+    assert choices["scale_range"].because.startswith("40 epochs are too few")
+    assert plan(train_split, max_steps=367 * 20)[0].scale_range == (0.5, 2.0)
+    assert plan(train_split, max_steps=1, scale_range=(0.1, 9))[0].scale_range == (0.1, 9)
 
 
 @pytest.mark.parametrize(

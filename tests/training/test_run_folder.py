@@ -23,6 +23,7 @@ RECIPE = Recipe(
     device="cpu",
     num_workers=0,
     validate_every=5,
+    scale_range=(0.5, 2.0),
     mean=(0.1, 0.2),
     std=(0.3, 0.4),
     model_options={"branches": [7], "rank": 4},

@@ -24,7 +24,7 @@ def import_weights(
     output: Annotated[Path, typer.Argument(help="File to write, ending in .safetensors.")],
     classes: Annotated[
         str | None,
-        typer.Option(help="Class names in order: a,b,c, or a .txt file with one name per line."),
+        typer.Option(help="Class names in order: a,b,c, or a classes.txt."),
     ] = None,
     num_classes: Annotated[
         int | None,
@@ -85,14 +85,11 @@ def _refuse_own(source: Path) -> None:
 
 
 def _read_classes(value: str) -> Classes:
-    names = value.split(",")
     if value.lower().endswith(".txt"):
-        try:
-            names = Path(value).read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            msg = f"{value}: cannot be read as class names, {error}"
-            raise UsageError(msg) from error
-    return Classes(tuple(name.strip() for name in names if name.strip()))
+        from segnext.data.taxonomy import read_classes
+
+        return read_classes(Path(value)).classes
+    return Classes(tuple(name.strip() for name in value.split(",") if name.strip()))
 
 
 def _report(

@@ -14,25 +14,13 @@ import numpy.typing as npt
 import tifffile
 
 from segnext.data.headers import (
-    MAX_PIXELS,
     ImageHeader,
     broken_picture,
-    image_header,
     jpeg_is_complete,
     parse_header,
     read_picture_bytes,
 )
 from segnext.errors import DataError
-
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "MAX_PIXELS",
-    "Image",
-    "ImageHeader",
-    "decode_picture",
-    "image_header",
-    "read_image",
-]
 
 Image = npt.NDArray[np.unsignedinteger[Any]]
 

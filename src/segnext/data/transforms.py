@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from segnext.classes import Mask
+from segnext.data.images import Image
 from segnext.errors import UsageError
 from segnext.spec import Normalization
 
-Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 CROP_TRIES = 10
 MAX_CLASS_SHARE = 0.75
 

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from segnext.data.transforms import Image, normalize
+from segnext.data.images import Image
+from segnext.data.transforms import normalize
 from segnext.models import MIN_SIZE, SegNeXt
 from segnext.spec import Normalization, Protocol
 

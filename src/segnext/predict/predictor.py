@@ -16,7 +16,7 @@ from torch import Tensor
 
 from segnext.classes import Classes, Mask
 from segnext.data import read_image
-from segnext.data.transforms import Image
+from segnext.data.images import Image
 from segnext.drawing import Picture, overlay, overlay_with_legend, write_mask_png, write_png
 from segnext.errors import UsageError
 from segnext.inference import (
@@ -43,7 +43,7 @@ class Area:
     share: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
     """The mask of one picture and what can be drawn from it.
 
@@ -71,6 +71,12 @@ class Prediction:
             name: Area(int(count), float(count / self.mask.size))
             for name, count in zip(self.classes.label_names, counts, strict=True)
         }
+
+    def __repr__(self) -> str:
+        height, width = self.mask.shape
+        largest = sorted(self.areas.items(), key=lambda entry: -entry[1].pixels)[:3]
+        shares = ", ".join(f"{name} {area.share:.0%}" for name, area in largest if area.pixels)
+        return f"Prediction({width}x{height}: {shares})"
 
     def overlay(self, *, alpha: float = 0.5, legend: bool = False) -> Picture:
         """Draw the mask over the picture, (H, W, 3) uint8; `legend` adds a column of names."""

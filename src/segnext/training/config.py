@@ -90,7 +90,7 @@ class TrainConfig(BaseModel):
     split_seed: int = 0
     crop_size: tuple[CropSide, CropSide] | None = None
     base_size: tuple[CropSide, CropSide] | None = None
-    scale_range: tuple[float, float] = (0.5, 2.0)
+    scale_range: tuple[float, float] | None = None
     flip: float = Field(default=0.5, ge=0, le=1)
     photometric: bool = True
     batch_size: int | None = Field(default=None, ge=1)
@@ -120,6 +120,7 @@ class Recipe(TrainConfig):
     """A `TrainConfig` without blanks; see there for the attributes."""
 
     crop_size: tuple[CropSide, CropSide]
+    scale_range: tuple[float, float]
     batch_size: int
     max_steps: int
     learning_rate: float

@@ -24,12 +24,22 @@ CPU_CROP_AREA = 320 * 256
 GPU_CROP_AREA = 512 * 512
 DEFAULT_BUDGET_S = {"cpu": 3600.0, "cuda": 8 * 3600.0, "mps": 4 * 3600.0}
 SCRATCH_EPOCHS, PRETRAINED_EPOCHS = 300, 100
+FULL_SCALES, MILD_SCALES, FEW_EPOCHS = (0.5, 2.0), (0.75, 1.5), 50
 LEAST_STEPS, MOST_STEPS = 200, 160_000
 VALIDATIONS = 12
 VALIDATION_SHARE = 0.15
 WHOLE_PICTURE_AREA = 4_000_000
 WINDOW = 1024
 SAMPLE = 64
+
+
+# Stand in for what is chosen last, while a few steps are timed.
+_UNTIL_TIMED = {
+    "max_steps": 1,
+    "warmup_steps": 0,
+    "validate_every": 1,
+    "scale_range": FULL_SCALES,
+}
 
 
 @dataclass(frozen=True)
@@ -108,8 +118,9 @@ def plan_run(
     choices += _choose_window(config, facts)
     choices += _choose_batch(config, facts, _value(choices, "device"))
     choices += _choose_rates(config, _value(choices, "batch_size"))
-    draft = _fill(config, choices, {"max_steps": 1, "warmup_steps": 0, "validate_every": 1})
+    draft = _fill(config, choices, _UNTIL_TIMED)
     choices += _choose_steps(config, facts, draft, measure)
+    choices += _choose_scales(config, facts, choices)
     recipe = _fill(config, choices, {})
     _check(recipe, facts)
     given = config.model_fields_set
@@ -179,7 +190,7 @@ def _choose_window(config: TrainConfig, facts: Facts) -> list[Choice]:
 def _choose_batch(config: TrainConfig, facts: Facts, device: str) -> list[Choice]:
     if config.batch_size is not None:
         return [Choice("batch_size", config.batch_size, "")]
-    usual = 8 if device == "cpu" else 16
+    usual = 4 if device == "cpu" else 16
     batch = min(usual, facts.train_images)
     because = "the paper's" if batch == 16 else "more updates per minute than the paper's 16"
     return [Choice("batch_size", batch, because if batch == usual else "one pass over the data")]
@@ -229,6 +240,17 @@ def _choose_steps(
         ),
         Choice("validate_every", min(steps, config.validate_every or every), why_every),
     ]
+
+
+def _choose_scales(config: TrainConfig, facts: Facts, choices: list[Choice]) -> list[Choice]:
+    if config.scale_range is not None:
+        return [Choice("scale_range", config.scale_range, "")]
+    samples = _value(choices, "max_steps") * _value(choices, "batch_size")
+    epochs = samples / facts.train_images
+    if epochs < FEW_EPOCHS:
+        because = f"{epochs:.0f} epochs are too few to learn from the paper's 0.5 to 2"
+        return [Choice("scale_range", MILD_SCALES, because)]
+    return [Choice("scale_range", FULL_SCALES, "the paper's")]
 
 
 def _steps_in_time(
