@@ -14,7 +14,7 @@ the network has one logit and a mask has two labels, 0 `background` and 1 the cl
 import colorsys
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -183,11 +183,7 @@ class Classes:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready description; `from_dict` reads it back."""
-        return {
-            "names": list(self.names),
-            "colors": [list(color) for color in self.colors],
-            "raw_to_train": [[raw, train] for raw, train in self.raw_to_train],
-        }
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Classes":

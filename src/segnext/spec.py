@@ -5,7 +5,7 @@ description without knowing each other.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from segnext.classes import Classes
@@ -138,11 +138,7 @@ class ModelSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready description; `from_dict` reads it back."""
-        return {
-            **asdict(replace(self, classes=Classes(("placeholder",)))),
-            "classes": self.classes.to_dict(),
-            "notes": list(self.notes),
-        }
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "ModelSpec":

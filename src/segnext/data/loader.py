@@ -6,6 +6,7 @@ sample i are drawn from generators keyed by (seed, e) and (seed, i).
 """
 
 import functools
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -106,6 +107,8 @@ def build_train_loader(
 def _start_worker(_: int) -> None:
     # Workers already run side by side; OpenCV's own threads would only compete with them.
     cv2.setNumThreads(0)
+    # Ctrl-C reaches the whole group; the main process finishes its step and ends the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def read_ahead(
