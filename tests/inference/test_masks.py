@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.nn import functional
 
 from segnext.inference import masks
@@ -34,6 +36,20 @@ def test_equals_interpolate_and_argmax(
     np.testing.assert_allclose(
         compute_confidence(picture), full.softmax(0).amax(0).numpy(), atol=1e-5
     )
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    grid=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    size=st.tuples(st.integers(1, 70), st.integers(1, 70)),
+    classes=st.integers(2, 5),
+)
+def test_equals_interpolate_for_any_size(
+    grid: tuple[int, int], size: tuple[int, int], classes: int
+) -> None:
+    logits = torch.randn(classes, *grid)
+    full = functional.interpolate(logits[None], size=size, mode="bilinear", align_corners=False)[0]
+    assert_same_labels(compute_mask(whole(logits, *size)), full)
 
 
 def test_full_resolution_logits_are_never_held(monkeypatch: pytest.MonkeyPatch) -> None:

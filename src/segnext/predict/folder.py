@@ -46,9 +46,14 @@ def find_images(sources: Sequence[str | Path]) -> dict[str, Path]:
 
     Raises:
         DataError: A source does not exist, matches nothing or holds no picture.
+        UsageError: The pictures lie on different drives.
     """
     paths = sorted({path for source in sources for path in _expand(str(source))})
-    common = Path(os.path.commonpath([path.resolve().parent for path in paths]))
+    try:
+        common = Path(os.path.commonpath([path.resolve().parent for path in paths]))
+    except ValueError as error:
+        msg = "the pictures lie on different drives; predict one drive at a time"
+        raise UsageError(msg) from error
     relative = {path: path.resolve().relative_to(common) for path in paths}
     stems = Counter(name.with_suffix("") for name in relative.values())
     return {

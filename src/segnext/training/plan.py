@@ -123,7 +123,7 @@ def plan_run(
     choices += _choose_scales(config, facts, choices)
     recipe = _fill(config, choices, {})
     _check(recipe, facts)
-    given = config.model_fields_set
+    given = {name for name in config.model_fields_set if getattr(config, name) is not None}
     return recipe, [choice for choice in choices if choice.option not in given]
 
 
