@@ -11,15 +11,15 @@ DEMO ?= demo
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e ".[dev]"
 	touch $@
 
 # A run that was interrupted goes on; one that is done is only scored and shown again.
 demo: $(VENV)/installed
-	$(BIN)/segnext data synthetic $(DEMO)/scenes
+	$(BIN)/segnext data synthetic $(DEMO)/scenes --val 24 --test 20
 	test -f $(DEMO)/run/checkpoint.safetensors \
 	  && $(BIN)/segnext train --resume $(DEMO)/run \
-	  || $(BIN)/segnext train $(DEMO)/scenes --out $(DEMO)/run --max-steps 450
+	  || $(BIN)/segnext train $(DEMO)/scenes --out $(DEMO)/run --max-steps 380 --set validate_every=95
 	$(BIN)/segnext evaluate $(DEMO)/run/best.safetensors $(DEMO)/scenes --split test
 	$(BIN)/segnext predict $(DEMO)/run/best.safetensors $(DEMO)/scenes/test/images --out $(DEMO)/predictions
 	@echo
