@@ -12,8 +12,8 @@ from segnext.cli.main import app
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 FEWER = {
     "segnext data synthetic roads": "segnext data synthetic roads --train 8 --val 2 --test 2",
-    "--max-steps 300": "--max-steps 2",
-    "max_steps=300": "max_steps=2",
+    "--max-steps 100": "--max-steps 2",
+    "max_steps=100": "max_steps=2",
 }
 
 
