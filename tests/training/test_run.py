@@ -122,6 +122,13 @@ def test_a_stopped_run_resumes_to_the_same_bits(
     assert resumed.metrics.miou == straight.metrics.miou
 
 
+def test_a_run_killed_before_its_first_checkpoint_starts_over(scenes: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "metrics.jsonl").write_text('{"kind": "train", "step": 1}\n')
+    run(scenes, tmp_path / "run", max_steps=1)
+    assert [(r["kind"], r["step"]) for r in lines(tmp_path / "run")] == [("train", 1), ("val", 1)]
+
+
 def test_a_finished_run_resumes_to_itself(scenes: Path, tmp_path: Path) -> None:
     first = run(scenes, tmp_path / "run")
     before = lines(tmp_path / "run")

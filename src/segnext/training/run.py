@@ -20,7 +20,7 @@ from segnext.training.config import Recipe, TrainConfig, build_config
 from segnext.training.display import Display
 from segnext.training.learner import Learner, Splits
 from segnext.training.plan import Timing, collect_facts, plan_run
-from segnext.training.run_folder import RunFolder, next_run_folder
+from segnext.training.run_folder import CHECKPOINT, RunFolder, next_run_folder
 from segnext.training.samples import SHEET_ROWS, draw_samples
 from segnext.training.trainer import Trainer
 from segnext.weights import (
@@ -89,6 +89,11 @@ def train(
 
 def _start(config: TrainConfig, out: str | Path | None, *, quiet: bool) -> TrainRun:
     configure(config.model, num_classes=1, **config.model_options)  # a wrong name stops here
+    name = f"{config.data.resolve().stem}-{config.model}"
+    directory = Path(out) if out is not None else next_run_folder(Path("runs"), name)
+    if (directory / CHECKPOINT).exists():
+        msg = f"{directory} holds a run already; go on with --resume {directory}, or choose --out"
+        raise TrainingError(msg)
     data = _open(config)
     splits = _check_splits(data)
     display = Display(quiet=quiet)
@@ -98,12 +103,8 @@ def _start(config: TrainConfig, out: str | Path | None, *, quiet: bool) -> Train
     recipe, choices = plan_run(
         config, facts, splits.train, lambda draft: _time_steps(draft, data, splits)
     )
-    name = f"{config.data.resolve().stem}-{config.model}"
-    directory = Path(out) if out is not None else next_run_folder(Path("runs"), name)
-    if (directory / "checkpoint.safetensors").exists():
-        msg = f"{directory} holds a run already; go on with --resume {directory}, or choose --out"
-        raise TrainingError(msg)
     folder = RunFolder(directory)
+    folder.cut_log(0)  # lines of a run that was killed before its first checkpoint
     folder.write_config(recipe, choices)
     display.show_choices(choices)
     learner, notes = _build_learner(recipe, data.classes, splits)

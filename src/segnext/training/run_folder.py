@@ -28,6 +28,8 @@ from segnext.storage import write_atomically
 from segnext.training.config import Recipe
 from segnext.training.plan import Choice
 
+CHECKPOINT = "checkpoint.safetensors"
+
 
 class RunFolder:
     """Names and writes the files of a run.
@@ -46,7 +48,7 @@ class RunFolder:
         self.contact_sheet = path / "contact_sheet.png"
         self.best = path / "best.safetensors"
         self.last = path / "last.safetensors"
-        self.checkpoint = path / "checkpoint.safetensors"
+        self.checkpoint = path / CHECKPOINT
         try:
             self.samples.mkdir(parents=True, exist_ok=True)
         except OSError as error:
