@@ -1,6 +1,7 @@
-"""`segnext models`: what can be built."""
+"""`segnext models`: what can be built, and from which weights it can start."""
 
 import json
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -14,13 +15,14 @@ def models(
         bool, typer.Option("--json", help="Print JSON alone on standard output.")
     ] = False,
 ) -> None:
-    """List the models with their size.
+    """List the models with their size, and the published weights with their terms.
 
     Example: segnext models --num-classes 19
     """
     import torch
 
     from segnext.models import create_model, list_models
+    from segnext.weights import WEIGHTS
 
     rows: list[dict[str, Any]] = []
     for name in list_models():
@@ -34,6 +36,7 @@ def models(
                 "embed_dims": list(config.embed_dims),
                 "depths": list(config.depths),
                 "decoder_width": config.decoder_width,
+                "weights": [asdict(w) for w in WEIGHTS.values() if w.model == name],
             }
         )
     if as_json:
@@ -48,4 +51,13 @@ def models(
             " ".join(map(str, row["depths"])),
             str(row["decoder_width"]),
         )
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    published = Table("weights", "kind", "trained on", box=None)
+    for weights in WEIGHTS.values():
+        published.add_row(weights.name, weights.kind, weights.description)
+    console.print()
+    console.print(published)
+    for terms in dict.fromkeys(weights.license for weights in WEIGHTS.values()):
+        names = (weights.name for weights in WEIGHTS.values() if weights.license == terms)
+        console.print(f"\nterms of {', '.join(names)}: {terms}", highlight=False)

@@ -1,6 +1,6 @@
 """Weights files: tensors as safetensors, and the spec that makes them a model, in one file.
 
-The metadata of the file holds `ModelSpec` as JSON under the key `segnext`, so `load_model` needs
+The metadata of the file holds `ModelSpec` as JSON under the key `segnext`, so `read_model` needs
 nothing but the path. Reading runs no code from the file.
 """
 
@@ -16,8 +16,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from segnext import __version__
-from segnext.errors import SegnextError, UsageError, WeightsError, describe_unknown, list_some
-from segnext.models import MODELS, SegNeXt, SegNeXtConfig
+from segnext.errors import SegnextError, UsageError, WeightsError, list_some
+from segnext.models import SegNeXt, SegNeXtConfig
 from segnext.spec import ModelSpec
 from segnext.storage import write_atomically
 from segnext.weights.description import check_spec, describe_model, parse_spec
@@ -28,7 +28,6 @@ PICKLE_SUFFIXES = frozenset({".pth", ".pt", ".ckpt", ".bin", ".tar", ".pkl"})
 _METADATA_KEY = "segnext"
 _ENCODER = "encoder."
 _INTEGERS_AND_BASES = ("num_batches_tracked", "initial_bases")
-# Terms under which anybody may do anything; "unstated" is what a user's own training says.
 _QUIET_LICENSES = frozenset(
     {"apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc0-1.0", "mit", "unstated"}
 )
@@ -75,8 +74,8 @@ def save_model(
     return path
 
 
-def load_model(path: str | Path, *, device: str | torch.device = "cpu") -> SegNeXt:
-    """Rebuild a model from its file.
+def read_model(path: str | Path, *, device: str | torch.device = "cpu") -> SegNeXt:
+    """Rebuild a model from its file; `load_model` takes names and URLs as well.
 
     Args:
         path: A file that `save_model` wrote.
@@ -102,9 +101,14 @@ def load_model(path: str | Path, *, device: str | torch.device = "cpu") -> SegNe
     model = _build_empty(spec, tensors, path)
     _fill(model, tensors, path)
     model.spec = spec
-    if spec.license.lower() not in _QUIET_LICENSES:
+    if not is_permissive(spec):
         logger.warning("%s: terms of these weights: %s", path.name, spec.license)
     return model.to(device).eval()
+
+
+def is_permissive(spec: ModelSpec) -> bool:
+    """Tell whether anybody may do anything with weights; `unstated` is a user's own training."""
+    return spec.license.lower() in _QUIET_LICENSES
 
 
 def read_spec(path: str | Path) -> ModelSpec:
@@ -115,11 +119,7 @@ def read_spec(path: str | Path) -> ModelSpec:
     """
     path = Path(path)
     _check_kind(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(_not_safetensors(path, error)) from error
+    metadata = _read_metadata(path)
     if _METADATA_KEY not in metadata:
         msg = (
             f"{path}: does not say which model it is for; convert weights of other programs with "
@@ -131,6 +131,16 @@ def read_spec(path: str | Path) -> ModelSpec:
     except WeightsError as error:
         msg = f"{path}: {error}"
         raise WeightsError(msg) from error
+
+
+def has_spec(path: str | Path) -> bool:
+    """Tell whether a file is one of ours: safetensors that say which model they are for.
+
+    Raises:
+        WeightsError: A `.safetensors` file is damaged.
+    """
+    path = Path(path)
+    return path.suffix == SUFFIX and path.is_file() and _METADATA_KEY in _read_metadata(path)
 
 
 def load_tensors(path: str | Path) -> dict[str, Tensor]:
@@ -167,6 +177,14 @@ def check_finite(tensors: Mapping[str, Tensor], where: str) -> None:
         raise WeightsError(msg)
 
 
+def _read_metadata(path: Path) -> dict[str, str]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(_not_safetensors(path, error)) from error
+
+
 def _stored(name: str, tensor: Tensor, *, half: bool) -> Tensor:
     """Prepare a tensor for the file, which knows neither devices nor memory formats."""
     tensor = tensor.detach().cpu().contiguous()
@@ -184,18 +202,9 @@ def _check_kind(path: Path) -> None:
     if path.is_dir():
         msg = f"{path}: is a folder; give the {SUFFIX} file in it"
         raise WeightsError(msg)
-    if path.exists():
-        return
-    name = str(path)
-    if path.suffix or name != path.name:
+    if not path.exists():
         msg = f"{path}: no such file"
         raise WeightsError(msg)
-    known = f"no file {name}" if name in MODELS else describe_unknown("weights", name, MODELS)
-    msg = (
-        f"{known}; downloading published weights is not there yet: train a model with "
-        f"segnext train, or convert weights with segnext import-weights"
-    )
-    raise WeightsError(msg)
 
 
 def _not_safetensors(path: Path, error: Exception) -> str:
