@@ -6,6 +6,7 @@ import torch
 
 from segnext.errors import UsageError
 from segnext.models.hamburger import NMF, LightHam
+from segnext.models.randomness import keyed_randomness, sample_keys
 
 
 @pytest.mark.parity
@@ -51,6 +52,20 @@ def test_evaluation_repeats_and_training_draws() -> None:
     assert torch.equal(state, torch.get_rng_state())
     nmf.train()
     assert not torch.equal(nmf(features), nmf(features))
+
+
+def test_training_bases_follow_the_sample_and_the_step() -> None:
+    features = torch.rand(1, 32, 40).expand(3, -1, -1)
+    nmf = NMF(32, 4)
+
+    def run(step: int, samples: range) -> torch.Tensor:
+        with keyed_randomness(sample_keys(0, step, samples)):
+            return nmf(features[: len(samples)])
+
+    whole = run(0, range(3))
+    torch.testing.assert_close(run(0, range(1, 3)), whole[1:])
+    assert not torch.allclose(whole[0], whole[1])
+    assert not torch.allclose(run(1, range(3)), whole)
 
 
 def test_first_bases_do_not_depend_on_the_global_generator() -> None:

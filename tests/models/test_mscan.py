@@ -1,8 +1,11 @@
+import copy
+
 import pytest
 import torch
 
 from segnext.errors import UsageError
 from segnext.models.mscan import MSCA, MSCAN, Block
+from segnext.models.randomness import keyed_randomness, sample_keys
 
 
 def build(**options: object) -> MSCAN:
@@ -50,6 +53,28 @@ def test_checkpointing_gives_the_same_gradients_as_without() -> None:
         gradients.append([p.grad for p in encoder.parameters()])
     for expected, found in zip(*gradients, strict=True):
         torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("activation_checkpointing", [False, True])
+def test_drop_path_of_a_sample_does_not_depend_on_its_batch(activation_checkpointing: bool) -> None:
+    block = {"drop_path_rate": 0.5, "activation_checkpointing": activation_checkpointing}
+    encoder = build(**block).train().apply(_stop_batch_statistics)
+    images = torch.randn(4, 3, 40, 40)
+    whole, parts = copy.deepcopy(encoder), copy.deepcopy(encoder)
+    for copied, splits in ((whole, [range(4)]), (parts, [range(1), range(1, 4)])):
+        for samples in splits:
+            with keyed_randomness(sample_keys(0, 5, samples)):
+                features = copied(images[list(samples)])
+            # Backward outside of the context, as it may be in another thread.
+            sum(f.square().sum() for f in features).backward()
+    for expected, found in zip(whole.parameters(), parts.parameters(), strict=True):
+        assert expected.grad is not None
+        torch.testing.assert_close(found.grad, expected.grad, rtol=1e-3, atol=1e-3)
+
+
+def _stop_batch_statistics(module: torch.nn.Module) -> None:
+    if isinstance(module, torch.nn.BatchNorm2d):
+        module.eval()
 
 
 @pytest.mark.parametrize("branches", [(), (7,), (3, 21), (7, 11, 21)])

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from segnext.errors import UsageError
-from segnext.models.layers import conv1x1
+from segnext.models.layers import ChannelDropout, conv1x1
+from segnext.models.randomness import draw_uniform
 
 EPSILON = 1e-6
 BASES_SEED = 20220918
@@ -79,7 +80,7 @@ class NMF(nn.Module):
         batch = features.shape[0]
         if not self.training:
             return self.initial_bases.float().expand(batch, -1, -1)
-        drawn = torch.rand(batch, *self.initial_bases.shape[1:], device=features.device)
+        drawn = draw_uniform(batch, tuple(self.initial_bases.shape[1:]), features.device)
         return functional.normalize(drawn, dim=1)
 
 
@@ -152,7 +153,7 @@ class LightHam(nn.Module):
         nmf = NMF(width, rank, train_steps=train_steps, eval_steps=eval_steps)
         self.hamburger = Hamburger(width, nmf)
         self.align = _conv_norm(width, width)
-        self.dropout = nn.Dropout2d(dropout)
+        self.dropout = ChannelDropout(dropout)
         self.classifier = conv1x1(width, num_classes)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:

@@ -5,9 +5,10 @@ Shapes: B batch, C channels, H and W height and width.
 
 import math
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from segnext.models.randomness import draw_uniform
 
 
 class ChannelLayerNorm(nn.LayerNorm):
@@ -33,8 +34,32 @@ def draw_drop_path(images: Tensor, rate: float) -> Tensor:
         (B, 1, 1, 1): 0 where the branch is dropped, 1 / (1 - rate) where it is kept, so that the
         expectation does not change.
     """
+    return _draw_kept(images, 1, rate)
+
+
+class ChannelDropout(nn.Module):
+    """Dropout of whole channels in training (Tompson et al., arXiv 1411.4280, section 3.2).
+
+    `nn.Dropout2d`, drawing for each sample on its own.
+
+    Args:
+        rate: Probability in [0, 1) of dropping a channel.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Drop channels of (B, C, H, W) and scale the rest by 1 / (1 - rate)."""
+        if not self.training or self.rate == 0.0:
+            return images
+        return images * _draw_kept(images, images.shape[1], self.rate)
+
+
+def _draw_kept(images: Tensor, channels: int, rate: float) -> Tensor:
     keep = 1.0 - rate
-    drawn = torch.rand(images.shape[0], 1, 1, 1, device=images.device) < keep
+    drawn = draw_uniform(images.shape[0], (channels, 1, 1), images.device) < keep
     return drawn.to(images.dtype) / keep
 
 
