@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -20,6 +21,24 @@ def test_spec_survives_json() -> None:
         encoder_only=True,
     )
     assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+@pytest.mark.parametrize(
+    "normalization",
+    [
+        Normalization((0.1, 0.2), (0.3, 0.4)),
+        Normalization((0.1, 0.2), (0.3, 0.4), low=(0.0, 0.1), high=(0.5, 1.0), nodata=0),
+        Normalization((0.1,), (0.3,), nodata=-9999.0),
+    ],
+)
+def test_normalisations_survive_json(normalization: Normalization) -> None:
+    assert Normalization.from_dict(json.loads(json.dumps(asdict(normalization)))) == normalization
+
+
+def test_normalisations_of_old_files_are_read() -> None:
+    expected = Normalization((0.1,), (0.3,))
+    assert Normalization.from_dict({"mean": [0.1], "std": [0.3]}) == expected
+    assert (expected.low, expected.high, expected.nodata) == (None, None, None)
 
 
 def test_protocols_name_every_choice() -> None:
@@ -50,3 +69,20 @@ def test_wrong_protocols_are_named(options: dict[str, object], message: str) -> 
 def test_wrong_normalisations_are_named(mean: tuple, std: tuple, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Normalization(mean, std)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"low": (0.1, 0.1)}, r"needs both low and high, got \(0.1, 0.1\) and None"),
+        ({"high": (0.1, 0.1)}, r"needs both low and high, got None and \(0.1, 0.1\)"),
+        ({"low": (0.1,), "high": (0.2,)}, r"one low and one high for each of 2 channels"),
+        ({"low": (0.1, 0.5), "high": (0.2, 0.5)}, r"every low below its high, got \(0.1, 0.5\)"),
+        ({"low": (0.1, float("nan")), "high": (0.2, 0.5)}, r"every low below its high"),
+        ({"nodata": float("nan")}, r"nodata must be a number that a pixel can have, got nan"),
+        ({"nodata": float("inf")}, r"nodata must be a number that a pixel can have, got inf"),
+    ],
+)
+def test_wrong_clipping_and_nodata_are_named(options: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Normalization((0.5, 0.5), (0.1, 0.1), **options)

@@ -4,6 +4,7 @@ Pure data with a JSON form, so that weights, training, evaluation and prediction
 description without knowing each other.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -17,15 +18,23 @@ class Normalization:
     """Per-channel statistics of pixel values scaled to 0-1.
 
     A model sees `(pixel / full_scale - mean) / std`, where full_scale is 255 for 8-bit and 65535
-    for 16-bit images, so both depths of one picture give the same input.
+    for 16-bit images, so both depths of one picture give the same input. With `low` and `high`
+    the scaled value is first clipped to them, so that a few glaring pixels cannot drown the rest.
 
     Attributes:
         mean: One value per channel, in 0-1 units.
         std: One positive value per channel, in 0-1 units.
+        low: Least value per channel, in 0-1 units; `None` clips nothing.
+        high: Greatest value per channel, in 0-1 units; there where `low` is.
+        nodata: Pixel value as stored in the file. A pixel that has it in every channel was never
+            observed and becomes 0, which is the mean; `None` where every pixel was.
     """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    low: tuple[float, ...] | None = None
+    high: tuple[float, ...] | None = None
+    nodata: float | None = None
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or not self.mean:
@@ -34,11 +43,50 @@ class Normalization:
         if min(self.std) <= 0:
             msg = f"normalisation stds must be positive, got {self.std}"
             raise UsageError(msg)
+        self._check_clipping()
+        if self.nodata is not None and not abs(self.nodata) < math.inf:
+            msg = f"nodata must be a number that a pixel can have, got {self.nodata}"
+            raise UsageError(msg)
+
+    def _check_clipping(self) -> None:
+        if self.low is None and self.high is None:
+            return
+        if self.low is None or self.high is None:
+            msg = f"clipping needs both low and high, got {self.low} and {self.high}"
+            raise UsageError(msg)
+        if not len(self.low) == len(self.high) == self.channels:
+            msg = (
+                f"clipping needs one low and one high for each of {self.channels} channels, got "
+                f"{self.low} and {self.high}"
+            )
+            raise UsageError(msg)
+        if not all(low < high for low, high in zip(self.low, self.high, strict=True)):
+            msg = f"clipping needs every low below its high, got {self.low} and {self.high}"
+            raise UsageError(msg)
 
     @property
     def channels(self) -> int:
         """Number of image channels."""
         return len(self.mean)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Normalization":
+        """Rebuild a normalisation from its JSON form (`dataclasses.asdict`).
+
+        Files of versions that knew only mean and std are read too.
+
+        Raises:
+            KeyError, TypeError: An entry is missing or of another type.
+            UsageError: The values contradict each other.
+        """
+        low, high = data.get("low"), data.get("high")
+        return cls(
+            mean=tuple(data["mean"]),
+            std=tuple(data["std"]),
+            low=None if low is None else tuple(low),
+            high=None if high is None else tuple(high),
+            nodata=data.get("nodata"),
+        )
 
 
 IMAGENET_NORMALIZATION = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -147,14 +195,11 @@ class ModelSpec:
         Raises:
             KeyError, TypeError: A required entry is missing or an unknown one is present.
         """
-        normalization = data["normalization"]
         return cls(
             **{
                 **data,
                 "classes": Classes.from_dict(data["classes"]),
-                "normalization": Normalization(
-                    tuple(normalization["mean"]), tuple(normalization["std"])
-                ),
+                "normalization": Normalization.from_dict(data["normalization"]),
                 "protocol": Protocol.from_dict(data["protocol"]),
                 "notes": tuple(data.get("notes", ())),
             }

@@ -151,3 +151,81 @@ def test_overviews_of_a_tiff_are_no_pages(tmp_path: Path) -> None:
         file.write(PHOTO, photometric="rgb", subifds=0)
         file.write(PHOTO[::2, ::2], photometric="rgb", subfiletype=1)
     assert image_header(tmp_path / "a.tif").width == 30
+
+
+# Header of one version, then entries of key, place, count and value.
+_PROJECTED = (1, 1, 0, 2, 1024, 0, 1, 1, 3076, 0, 1, 9001)
+
+
+def _save_geotiff(path: Path, *tags: tuple[int, str, int, object], **options: object) -> Path:
+    extra = [(*tag, True) for tag in tags]
+    tifffile.imwrite(path, PHOTO, photometric="rgb", extratags=extra, **options)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0", 0),
+        ("-9999", -9999),
+        ("255 ", 255),
+        ("1e3", 1000),
+        ("nan", None),
+        ("inf", None),
+        ("none", None),
+        ("", None),
+        ("0" * 65, None),
+    ],
+)
+def test_declared_nodata(tmp_path: Path, text: str, expected: float | None) -> None:
+    path = _save_geotiff(tmp_path / "a.tif", (42113, "s", 0, text))
+    assert image_header(path).nodata == expected
+
+
+def test_nodata_of_values_that_are_not_kept(tmp_path: Path) -> None:
+    """Where white is 0, values come out turned: the declared one would mark others."""
+    tag = (42113, "s", 0, "0", True)
+    for photometric, expected in (("minisblack", 0), ("miniswhite", None)):
+        path = tmp_path / f"{photometric}.tif"
+        tifffile.imwrite(path, PHOTO[..., 0], photometric=photometric, extratags=[tag])
+        assert image_header(path).nodata == expected
+
+
+@pytest.mark.parametrize(
+    ("scale", "keys", "expected"),
+    [
+        ((0.3, 0.3, 0.0), _PROJECTED, 0.3),
+        ((10.0, 10.05, 0.0), _PROJECTED, 10.0),
+        ((10.0, 11.0, 0.0), _PROJECTED, None),  # no square
+        ((0.0, 0.0, 0.0), _PROJECTED, None),
+        ((-1.0, -1.0, 0.0), _PROJECTED, None),
+        ((float("nan"),) * 3, _PROJECTED, None),
+        ((float("inf"),) * 3, _PROJECTED, None),
+        ((1.0,), _PROJECTED, None),
+        ((0.3, 0.3, 0.0), (1, 1, 0, 2, 1024, 0, 1, 2, 3076, 0, 1, 9001), None),  # degrees
+        ((0.3, 0.3, 0.0), (1, 1, 0, 2, 1024, 0, 1, 1, 3076, 0, 1, 9002), None),  # feet
+        ((0.3, 0.3, 0.0), (1, 1, 0, 2, 1024, 0, 1, 1, 3076, 34737, 1, 9001), None),  # elsewhere
+        ((0.3, 0.3, 0.0), (1, 1, 0, 9, 1024, 0, 1), None),
+        ((0.3, 0.3, 0.0), (1,), None),
+        ((0.3, 0.3, 0.0), (), None),
+        ((), _PROJECTED, None),
+    ],
+)
+def test_ground_sampling_distance(
+    tmp_path: Path, scale: tuple[float, ...], keys: tuple[int, ...], expected: float | None
+) -> None:
+    stated = ((33550, "d", scale), (34735, "H", keys))
+    tags = [
+        (code, kind, len(values), values if len(values) > 1 else values[0])
+        for code, kind, values in stated
+        if values
+    ]
+    header = image_header(_save_geotiff(tmp_path / "a.tif", *tags))
+    assert header.metres_per_pixel == expected
+    assert header.width == 30
+
+
+def test_geo_tags_of_other_types(tmp_path: Path) -> None:
+    text = [(33550, "s", 0, "wide"), (34735, "s", 0, "metres"), (42113, "d", 1, 7.0)]
+    header = image_header(_save_geotiff(tmp_path / "a.tif", *text))
+    assert (header.metres_per_pixel, header.nodata) == (None, 7.0)

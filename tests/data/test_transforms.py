@@ -1,3 +1,5 @@
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -6,8 +8,8 @@ from segnext.data.transforms import (
     Augmentation,
     TrainTransform,
     crop_matrix,
-    distort,
     dominated_by_one_class,
+    draw_rare_pixel,
     normalize,
     warp,
 )
@@ -15,6 +17,7 @@ from segnext.errors import UsageError
 from segnext.spec import IMAGENET_NORMALIZATION, Normalization
 
 PLAIN = Normalization((0.0,), (1.0,))
+PLAIN_PAIR = Normalization((0.0, 0.0), (1.0, 1.0))
 
 
 def ramps(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -128,27 +131,6 @@ def test_dominated_counts_valid_pixels_only(labels: list[int], dominated: bool) 
     assert dominated_by_one_class(mask, 255) is dominated
 
 
-def test_distortion_keeps_type_and_reaches_its_bounds() -> None:
-    image = np.full((8, 8, 3), 100, np.uint8)
-    seen = np.stack([distort(image, np.random.default_rng(s))[0, 0] for s in range(300)])
-    assert seen.dtype == np.uint8
-    assert 30 <= seen.min() <= 50
-    assert 160 <= seen.max() <= 198
-    unchanged = (seen == 100).all(1).mean()
-    assert 0.1 < unchanged < 0.4
-
-
-def test_distortion_of_sixteen_bit_bands_moves_brightness_and_contrast_only() -> None:
-    image = (np.arange(5, dtype=np.uint16) * 5000 + 9000) * np.ones((4, 4, 1), np.uint16)
-    for seed in range(30):
-        seen = distort(image, np.random.default_rng(seed))
-        assert seen.dtype == np.uint16
-        steps = np.diff(seen[0, 0].astype(int))
-        inside = (seen[0, 0] > 0) & (seen[0, 0] < 65535)
-        if inside.all():
-            assert steps.max() - steps.min() <= 1
-
-
 def test_both_depths_of_one_picture_give_the_same_input() -> None:
     eight = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     sixteen = eight.astype(np.uint16) * 257
@@ -165,8 +147,172 @@ def test_both_depths_of_one_picture_give_the_same_input() -> None:
         ({"crop_size": (16, 64)}, r"crop \(16, 64\) is below the network's least size"),
         ({"crop_size": (64, 64), "scale_range": (2, 1)}, "positive and ascending"),
         ({"crop_size": (64, 64), "flip": 2}, "flip is a probability, got 2"),
+        ({"crop_size": (64, 64), "flip_vertical": -1}, "flip_vertical is a probability, got -1"),
+        ({"crop_size": (64, 64), "rare_crop": 1.5}, r"rare_crop is a probability, got 1\.5"),
+        ({"crop_size": (64, 64), "rare_crop": 0.5}, r"rare_crop 0\.5 needs rare_classes"),
+        (
+            {"crop_size": (64, 64), "rare_crop": 0.5, "rare_classes": (3, -1)},
+            r"rare_classes are train ids, 0 or more, got \(3, -1\)",
+        ),
     ],
 )
 def test_wrong_options_are_named(options: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Augmentation(**options)
+
+
+def sample(mask: np.ndarray, seed: int, **options: Any) -> tuple[np.ndarray, np.ndarray]:
+    """One sample at scale 1 whose picture shows the position of each pixel."""
+    ys, xs = np.mgrid[: mask.shape[0], : mask.shape[1]]
+    image = np.stack([ys, xs], axis=2).astype(np.uint8)
+    options = {"crop_size": (64, 64), "scale_range": (1, 1), "flip": 0, **options}
+    transform = TrainTransform(Augmentation(photometric=False, **options), PLAIN_PAIR)
+    image, mask = transform(image, mask, np.random.default_rng(seed))
+    return np.rint(image * 255).astype(np.uint8), mask
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("flipped", [False, True])
+@pytest.mark.parametrize("upside_down", [False, True])
+def test_turned_crop_is_the_crop_turned(turns: int, flipped: bool, upside_down: bool) -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 65536, (70, 90, 6), dtype=np.uint16)
+    size = (40, 56)
+    matrix = crop_matrix(
+        (70, 90),
+        (70, 90),
+        (11, 23),
+        size,
+        flipped=flipped,
+        flipped_vertically=upside_down,
+        turns=turns,
+    )
+    expected = image[11:51, 23:79]
+    expected = expected[:, ::-1] if flipped else expected
+    expected = np.rot90(expected[::-1] if upside_down else expected, turns)
+    for mode in (cv2.INTER_LINEAR, cv2.INTER_NEAREST):
+        assert np.array_equal(warp(image, matrix, expected.shape[:2], mode), expected)
+
+
+@pytest.mark.parametrize("scale", [0.6, 1.7])
+def test_turns_keep_image_and_mask_aligned_at_any_scale(scale: float) -> None:
+    image, mask = ramps(120, 160)
+    scaled, size = (round(120 * scale), round(160 * scale)), (40, 50)
+    straight = crop_matrix((120, 160), scaled, (9, 13), size, flipped=False)
+    turned = crop_matrix((120, 160), scaled, (9, 13), size, flipped=False, turns=1)
+    for source, mode in ((image, cv2.INTER_LINEAR), (mask, cv2.INTER_NEAREST)):
+        expected = np.rot90(warp(source, straight, size, mode)).astype(int)
+        found = warp(source, turned, (50, 40), mode).astype(int)
+        # Positions a hair apart may round to neighbours of OpenCV's grid of 1/32 pixel.
+        assert np.abs(found - expected).max() <= (300 / 32 + 1 if source is image else 1)
+
+
+def test_every_turn_and_flip_is_drawn() -> None:
+    mask = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
+    seen = [sample(mask, s, rotate90=True, flip=0.5, flip_vertical=0.5) for s in range(120)]
+    corners = {(int(cut[0, 0]), int(cut[0, 1])) for _, cut in seen}
+    assert len(corners) == 8  # all symmetries of the square
+    for image, cut in seen:
+        assert np.array_equal(image[0].astype(int) * 64 + image[1], cut)
+
+
+def test_turned_oblong_crops_keep_their_size() -> None:
+    mask = np.zeros((50, 40), np.uint8)
+    filled = set()
+    for seed in range(12):
+        _, cut = sample(mask, seed, crop_size=(32, 64), rotate90=True)
+        assert cut.shape == (32, 64)
+        rows, columns = np.nonzero(cut != 255)
+        filled.add((rows.max() + 1, columns.max() + 1))
+    # Turned sideways, the long side of the crop lies along the picture's height.
+    assert filled == {(32, 40), (32, 50)}
+
+
+def rare_scene() -> np.ndarray:
+    mask = np.zeros((300, 400), np.uint8)
+    mask[150:, 200:] = 1
+    mask[20, 30] = 2
+    mask[290:300, 380:400] = 3
+    return mask
+
+
+def test_rare_crops_show_each_rare_class_equally_often() -> None:
+    mask, drawn = rare_scene(), []
+    for seed in range(200):
+        _, cut = sample(mask, seed, rare_crop=1.0, rare_classes=(2, 3, 9))
+        drawn.append([label in cut for label in (2, 3)])
+    assert np.all(np.any(drawn, axis=1))
+    assert 0.4 < np.mean(drawn, axis=0)[0] < 0.6
+
+
+def test_rare_pixel_lies_anywhere_in_the_crop() -> None:
+    mask = np.zeros((200, 200), np.uint8)
+    mask[100, 100] = 2
+    spots = []
+    for seed in range(300):
+        _, cut = sample(mask, seed, rare_crop=1.0, rare_classes=(2,))
+        spots.append(np.argwhere(cut == 2)[0])
+    assert np.min(spots) <= 2
+    assert np.max(spots) >= 61
+    assert np.abs(np.mean(spots, axis=0) - 31.5).max() < 4
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.6, 2.0])
+def test_rare_pixel_is_kept_by_scales_turns_and_borders(scale: float) -> None:
+    for place in ((0, 0), (79, 99), (0, 57), (41, 99)):
+        mask = np.zeros((80, 100), np.uint8)
+        mask[place] = 1
+        for seed in range(10):
+            options = {"scale_range": (scale, scale), "flip": 0.5, "rotate90": True}
+            _, cut = sample(mask, seed, rare_crop=1.0, rare_classes=(1,), **options)
+            assert (cut == 1).any()
+
+
+def test_rare_crops_are_as_frequent_as_asked() -> None:
+    mask = np.zeros((300, 400), np.uint8)
+    mask[:, ::2] = 1  # mixed everywhere: no free crop is drawn twice
+    mask[20, 30] = 2
+    hits = [(sample(mask, s, rare_crop=0.5, rare_classes=(2,))[1] == 2).any() for s in range(200)]
+    assert 0.4 < np.mean(hits) < 0.65
+
+
+def test_without_rare_pixels_the_crop_is_free() -> None:
+    mask = rare_scene()
+    _, cut = sample(mask, 0, rare_crop=1.0, rare_classes=(7,))
+    assert not dominated_by_one_class(cut, 255)
+    assert draw_rare_pixel(mask, (7,), np.random.default_rng(0)) is None
+
+
+def test_rare_pixels_are_drawn_uniformly() -> None:
+    mask = np.zeros((5, 7), np.uint8)
+    places = [(0, 0), (0, 6), (2, 3), (4, 0), (4, 6)]
+    for place in places:
+        mask[place] = 4
+    rng = np.random.default_rng(0)
+    drawn = [draw_rare_pixel(mask, (4,), rng) for _ in range(1000)]
+    assert {place: drawn.count(place) for place in places} == pytest.approx(
+        dict.fromkeys(places, 200), abs=50
+    )
+
+
+def test_options_that_are_off_change_no_sample() -> None:
+    mask = rare_scene()
+    for seed in range(20):
+        plain = sample(mask, seed, flip=0.5)
+        off = sample(mask, seed, flip=0.5, rare_crop=0.0, rare_classes=(2, 3), flip_vertical=0.0)
+        assert all(np.array_equal(one, other) for one, other in zip(plain, off, strict=True))
+
+
+def test_unobserved_pixels_are_ignored_and_stay_at_the_mean() -> None:
+    image = np.full((64, 64, 2), 3000, np.uint16)
+    image[:, :20] = 0
+    image[0, 40, 0] = 0  # dark in one channel only
+    mask = np.tile(np.arange(64, dtype=np.uint8) % 2, (64, 1))
+    normalization = Normalization((0.04,) * 2, (0.01,) * 2, (0.0,) * 2, (0.1,) * 2, nodata=0)
+    transform = TrainTransform(Augmentation((64, 64), scale_range=(1, 1), flip=0), normalization)
+    for seed in range(10):
+        seen, target = transform(image, mask, np.random.default_rng(seed))
+        assert (seen[:, :, :20] == 0).all()
+        assert (target[:, :20] == 255).all()
+        assert np.array_equal(target[:, 20:], mask[:, 20:])
+        assert (seen[:, 1:, 20:] != 0).all()

@@ -16,11 +16,17 @@ def synthetic(
     size: Annotated[
         str, typer.Option(help="WIDTHxHEIGHT of the scenes [px], at least 64x64.")
     ] = "160x128",
+    domain: Annotated[
+        str, typer.Option(help="What they show: street, specks, defects or bands.")
+    ] = "street",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace other scenes in the folder.")
     ] = False,
 ) -> None:
-    """Draw small street scenes with exact masks, to try things on.
+    """Draw small scenes with exact masks, to try things on.
+
+    street: photos in RGB. specks: tiny cells on slides.
+    defects: rare flaws of grey surfaces. bands: farmland in five 16-bit bands.
 
     Example: segnext data synthetic scenes/ --train 240 --val 40
     """
@@ -39,5 +45,6 @@ def synthetic(
         width=int(width),
         height=int(height),
         overwrite=overwrite,
+        domain=domain,
     )
     Console(soft_wrap=True, highlight=False).print(f"{train + val + test} scenes in {out}")

@@ -68,6 +68,10 @@ class FolderDataset:
         """What the train ids mean."""
         return self.reader.classes
 
+    def path(self, index: int) -> Path:
+        """Return where an image lies."""
+        return self.items[index].image_path
+
     def image(self, index: int) -> Image:
         """Read an image (H, W, C) without its mask."""
         return read_image(self.items[index].image_path, self.channels)

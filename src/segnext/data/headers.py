@@ -5,6 +5,7 @@ bomb costs nothing, damaged EXIF cannot warn or raise, and all formats obey the 
 """
 
 import io
+import math
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -21,6 +22,9 @@ MAX_VALUES = 4 * MAX_PIXELS
 MAX_FILE_BYTES = 4 << 30
 
 _ORIENTATION_TAG = 0x0112
+_PIXEL_SCALE_TAG, _GEO_KEYS_TAG, _NODATA_TAG = 33550, 34735, 42113
+# GeoTIFF 1.1 (OGC 19-008r4): keys of the model type and of its unit, and what they must say.
+_PROJECTED_METRES = {1024: 1, 3076: 9001}
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,9 @@ class ImageHeader:
         orientation: EXIF orientation, 1 (upright) to 8.
         stored_bits: Of one value in the file: 1 to 16.
         indexed: The file holds positions in a palette.
+        nodata: Value of pixels that were never observed, where a GeoTIFF declares one.
+        metres_per_pixel: Ground covered by a pixel's side, where a GeoTIFF in projected metres
+            says it and its pixels are square.
     """
 
     width: int
@@ -46,6 +53,8 @@ class ImageHeader:
     orientation: int = 1
     stored_bits: int = 8
     indexed: bool = False
+    nodata: float | None = None
+    metres_per_pixel: float | None = None
 
     @property
     def stored_size(self) -> tuple[int, int]:
@@ -227,6 +236,10 @@ def _parse_tiff(data: bytes) -> ImageHeader:
         indexed = page.photometric == tifffile.PHOTOMETRIC.PALETTE
         sizes = dict(zip(page.axes, map(int, page.shape), strict=True))
         dtype, stored_bits = page.dtype, int(page.bitspersample)
+        # Other values are not kept as they are stored: white 0 is turned, bits are stretched.
+        kept = page.photometric != tifffile.PHOTOMETRIC.MINISWHITE and stored_bits >= 8
+        nodata = _read_nodata(page) if kept and not indexed else None
+        metres_per_pixel = _read_metres_per_pixel(page)
     if full_pages > 1:
         msg = f"a TIFF of {full_pages} pages; store one picture, with all bands in one page"
         raise DataError(msg)
@@ -243,7 +256,34 @@ def _parse_tiff(data: bytes) -> ImageHeader:
         orientation=orientation if 1 <= orientation <= 8 else 1,
         stored_bits=stored_bits,
         indexed=indexed,
+        nodata=nodata,
+        metres_per_pixel=metres_per_pixel,
     )
+
+
+def _read_nodata(page: tifffile.TiffPage) -> float | None:
+    """Read GDAL's tag, a number as text; `None` where it is absent or no finite number."""
+    tag = page.tags.get(_NODATA_TAG)
+    try:
+        value = float(str(tag.value).strip("\0 ")) if tag and tag.count <= 64 else math.nan
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _read_metres_per_pixel(page: tifffile.TiffPage) -> float | None:
+    """Read the scale of a GeoTIFF; `None` where it is absent, damaged or not in metres."""
+    scale, keys = page.tags.get(_PIXEL_SCALE_TAG), page.tags.get(_GEO_KEYS_TAG)
+    try:
+        entries = np.ravel(keys.value)[4:].reshape(-1, 4).tolist() if keys else []
+        width, height = (float(side) for side in scale.value[:2]) if scale else (0.0, 0.0)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    # Entries are key, where the value lies, count, value; 0 means that it lies in the entry.
+    stated = {key: value for key, place, _, value in entries if place == 0}
+    in_metres = all(stated.get(key) == value for key, value in _PROJECTED_METRES.items())
+    square = 0 < width < math.inf and math.isclose(width, height, rel_tol=0.01)
+    return width if in_metres and square else None
 
 
 def _exif_orientation(exif: bytes) -> int:

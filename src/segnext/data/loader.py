@@ -10,6 +10,8 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import cv2
@@ -36,6 +38,9 @@ class LabelledImages(Protocol):
 
     def __getitem__(self, index: int) -> Mapping[str, Any]:
         """Return at least `image` (H, W, C) and `mask` (H, W) of train ids."""
+
+    def path(self, index: int) -> Path:
+        """Return where an image lies."""
 
 
 class SampleStream(Dataset[tuple[Tensor, Tensor]]):
@@ -79,13 +84,19 @@ def _shuffle(seed: int, epoch: int, count: int) -> npt.NDArray[np.intp]:
 
 
 def build_train_loader(
-    stream: SampleStream, *, batch_size: int, start_step: int = 0, num_workers: int = 0
+    stream: SampleStream,
+    *,
+    batch_size: int,
+    share: range | None = None,
+    start_step: int = 0,
+    num_workers: int = 0,
 ) -> DataLoader[tuple[Tensor, Tensor]]:
     """Build the loader of a run from optimizer step `start_step` on.
 
     Args:
         stream: Samples of the whole run; only whole batches are delivered.
-        batch_size: Samples per step.
+        batch_size: Samples per step, over all processes.
+        share: Which of a batch's samples this process takes; all of them if not given.
         start_step: Steps already done.
         num_workers: Processes that read ahead; 0 reads in this one.
 
@@ -94,14 +105,30 @@ def build_train_loader(
     """
     return DataLoader(
         stream,
-        batch_size=batch_size,
-        sampler=range(start_step * batch_size, len(stream)),
+        batch_sampler=_Steps(
+            range(start_step, len(stream) // batch_size), batch_size, share or range(batch_size)
+        ),
         num_workers=num_workers,
-        drop_last=True,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_start_worker,
         persistent_workers=num_workers > 0,
     )
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The sample numbers of each step, counted and never listed."""
+
+    steps: range
+    batch_size: int
+    share: range
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in self.steps:
+            yield [step * self.batch_size + place for place in self.share]
 
 
 def _start_worker(_: int) -> None:

@@ -122,7 +122,7 @@ def split_by_hash(
     if min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
         msg = f"shares of train, val and test must add up to 1, got {shares}"
         raise UsageError(msg)
-    groups = sorted({item.group for item in items}, key=lambda group: _rank(seed, group))
+    groups = rank_groups(items, seed)
     if len(groups) < 2:
         msg = (
             f"all {len(items)} images are in one group ({groups[0]}), which cannot be split into "
@@ -141,8 +141,13 @@ def split_by_hash(
     }
 
 
-def _rank(seed: int, group: str) -> str:
-    return hashlib.sha256(f"{seed}:{group}".encode("utf-8", "surrogateescape")).hexdigest()
+def rank_groups(items: Sequence[Item], seed: int) -> list[str]:
+    """Return the groups of some pictures in an order that depends on nothing but seed and name."""
+
+    def rank(group: str) -> str:
+        return hashlib.sha256(f"{seed}:{group}".encode("utf-8", "surrogateescape")).hexdigest()
+
+    return sorted({item.group for item in items}, key=rank)
 
 
 def describe_leaks(splits: Mapping[str, Sequence[Item]], rule: GroupRule | None) -> list[str]:

@@ -1,43 +1,156 @@
-"""Per-channel statistics of a data set's pixels."""
+"""Per-channel statistics of a data set's pixels, from exact histograms.
 
-from collections.abc import Sequence
+Satellite and microscope pictures have a few glaring or dead pixels that would decide about mean
+and std, so values are clipped to their 0.5 and 99.5 percentiles first, as nnU-Net does with CT
+(Isensee et al. 2021, Nature Methods 18, supplementary note 2).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
+from segnext.data.images import Image
 from segnext.data.loader import LabelledImages
-from segnext.data.transforms import full_scale
+from segnext.data.transforms import full_scale, nodata_pixels
+from segnext.errors import DataError
 from segnext.spec import IMAGENET_NORMALIZATION, Normalization
 
 SAMPLE = 64
 # A constant channel has no spread; dividing by this keeps it finite.
 LEAST_STD = 1e-3
+PERCENTILES = (0.5, 50.0, 99.5)
+
+_TOP = 65535
+
+Counts = npt.NDArray[np.int64]
 
 
-def choose_normalization(images: LabelledImages, *, channels: int, bits: int) -> Normalization:
+@dataclass(frozen=True)
+class PixelStatistics:
+    """What the values of a data set's pixels are, one entry per channel, in 0-1 units.
+
+    Pixels without data are left out.
+
+    Attributes:
+        low: 0.5 percentile.
+        median: 50 percentile.
+        high: 99.5 percentile.
+        mean: Of the values clipped to `low` and `high`.
+        std: Of the values clipped to `low` and `high`.
+    """
+
+    low: tuple[float, ...]
+    median: tuple[float, ...]
+    high: tuple[float, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def count_values(image: Image, missing: npt.NDArray[np.bool_]) -> Counts:
+    """Count how often each value occurs in each channel.
+
+    Args:
+        image: (H, W, C), 8 or 16 bit.
+        missing: (H, W), pixels to leave out.
+
+    Returns:
+        (C, 256) or (C, 65536).
+    """
+    pixels = image[~missing] if missing.any() else image.reshape(-1, image.shape[2])
+    bins = full_scale(image) + 1
+    return np.stack([np.bincount(channel, minlength=bins) for channel in pixels.T])
+
+
+def compute_statistics(counts: Iterable[Counts]) -> PixelStatistics:
+    """Compute statistics from the histograms of several pictures.
+
+    Args:
+        counts: One `count_values` per picture, of either depth; consumed one by one.
+
+    Raises:
+        DataError: No pixel was counted.
+    """
+    total: Counts = np.zeros((1, _TOP + 1), np.int64)
+    for part in counts:
+        spread = np.zeros((len(part), _TOP + 1), np.int64)
+        # 8-bit values v / 255 are the 16-bit values 257 v / 65535, exactly.
+        spread[:, :: _TOP // (part.shape[1] - 1)] = part
+        total = total + spread
+    if not total.any():
+        msg = "no pixel of the pictures read holds data: all have the nodata value; check it"
+        raise DataError(msg)
+    low, median, high = (_percentile(total, percent) for percent in PERCENTILES)
+    values = np.arange(_TOP + 1) / _TOP
+    means, stds = [], []
+    for channel, least, greatest in zip(total, low, high, strict=True):
+        clipped = values.clip(least, greatest)
+        share = channel / channel.sum()
+        mean = float(share @ clipped)
+        means.append(mean)
+        stds.append(float(share @ (clipped - mean) ** 2) ** 0.5)
+    return PixelStatistics(low, median, high, tuple(means), tuple(stds))
+
+
+def _percentile(counts: Counts, percent: float) -> tuple[float, ...]:
+    """Return per channel the least value that at least `percent` of the pixels do not exceed."""
+    below = counts.cumsum(axis=1)
+    reached = below >= below[:, -1:] * (percent / 100)
+    return tuple((reached.argmax(axis=1) / _TOP).tolist())
+
+
+def choose_normalization(
+    images: LabelledImages, *, channels: int, bits: int, nodata: float | None = None
+) -> Normalization:
     """Return ImageNet's statistics for 8-bit RGB, else those of the pictures themselves.
 
     Args:
         images: The training split.
         channels: Of every picture.
         bits: 8 or 16.
+        nodata: Stored value of pixels that were never observed.
+
+    Raises:
+        DataError: No pixel holds data.
     """
     if channels == 3 and bits == 8:
-        return IMAGENET_NORMALIZATION
-    return measure_normalization(images, spread_sample(len(images), SAMPLE))
+        return replace(IMAGENET_NORMALIZATION, nodata=nodata)
+    return measure_normalization(images, spread_sample(len(images), SAMPLE), nodata=nodata)
 
 
-def measure_normalization(images: LabelledImages, indices: Sequence[int]) -> Normalization:
-    """Compute mean and std per channel, in 0-1 units, over all pixels of the given pictures."""
-    count, total, squares = 0, 0.0, 0.0
-    for index in indices:
-        image = images[index]["image"]
-        scaled = image.reshape(-1, image.shape[2]) / np.float64(full_scale(image))
-        count += len(scaled)
-        total = total + scaled.sum(0)
-        squares = squares + (scaled**2).sum(0)
-    mean = np.asarray(total) / count
-    std = np.sqrt(np.maximum(np.asarray(squares) / count - mean**2, LEAST_STD**2))
-    return Normalization(tuple(mean.tolist()), tuple(std.tolist()))
+def measure_normalization(
+    images: LabelledImages, indices: Sequence[int], *, nodata: float | None = None
+) -> Normalization:
+    """Compute the robust normalisation of the given pictures, over all pixels with data.
+
+    Raises:
+        DataError: No pixel holds data.
+    """
+    pictures = (images[index]["image"] for index in indices)
+    counts = (count_values(picture, nodata_pixels(picture, nodata)) for picture in pictures)
+    return build_normalization(compute_statistics(counts), nodata=nodata)
+
+
+def build_normalization(
+    statistics: PixelStatistics, *, nodata: float | None = None
+) -> Normalization:
+    """Turn measured statistics into a normalisation that clips as they did.
+
+    A channel whose percentiles coincide is not clipped: nearly all its pixels have one value, and
+    the few others are all that it can tell.
+    """
+    limits = [
+        (low, high) if low < high else (0.0, 1.0)
+        for low, high in zip(statistics.low, statistics.high, strict=True)
+    ]
+    return Normalization(
+        mean=statistics.mean,
+        std=tuple(max(std, LEAST_STD) for std in statistics.std),
+        low=tuple(low for low, _ in limits),
+        high=tuple(high for _, high in limits),
+        nodata=nodata,
+    )
 
 
 def spread_sample(count: int, limit: int) -> list[int]:

@@ -1,1 +1,1 @@
-"""The painted world of the synthetic scenes: canvas, things, street."""
+"""The painted worlds of the synthetic scenes: one file per domain, and what they share."""

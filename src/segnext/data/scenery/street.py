@@ -1,23 +1,35 @@
-"""Composition of a synthetic street: where road, houses, trees and cars stand. Units are metres."""
+"""A synthetic street: where road, houses, trees and cars stand, and how they are photographed.
+
+Units are metres. Colours overlap between classes: grey houses beside a grey road, green cars below
+green trees.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 
+from segnext.classes import Classes, Mask
+from segnext.data.images import Image
 from segnext.data.scenery.canvas import (
     BUILDING,
     CIRCLE,
     GRASS,
     ROAD,
+    SKY,
     TREE,
     Array,
+    Camera,
     Canvas,
+    Light,
     disc,
     ground,
     wall,
 )
+from segnext.data.scenery.noise import smooth_noise
 from segnext.data.scenery.objects import Span, paint_building, paint_car, paint_tree
 
 _FAR = 75.0  # the background stands here
@@ -28,6 +40,16 @@ _WOODS = np.array([(72, 104, 62), (58, 88, 60), (96, 110, 62), (140, 104, 62)])
 _SKYLINES = np.array([(150, 148, 150), (172, 140, 120), (140, 150, 164), (196, 188, 174)])
 _WHITE = np.array((226, 226, 220))
 _YELLOW = np.array((232, 190, 72))
+
+
+CLASSES = Classes(
+    ("sky", "building", "tree", "road", "grass", "car"),
+    ((104, 178, 236), (222, 146, 62), (34, 124, 74), (122, 98, 160), (164, 208, 84), (226, 48, 88)),
+)
+# Texture per class in grey levels: fine grain, clumps of about 3 px, patches of about 12 px.
+_TEXTURE = np.array(
+    [(0, 0, 0), (5, 4, 12), (22, 40, 12), (9, 4, 16), (24, 14, 26), (2, 0, 5)], np.float32
+)
 
 Standing = list[tuple[float, Callable[[], None]]]
 
@@ -54,7 +76,46 @@ class _Road:
         return pieces
 
 
-def paint_street(canvas: Canvas, rng: np.random.Generator) -> None:
+def draw_street(rng: np.random.Generator, width: int, height: int) -> tuple[Image, Mask]:
+    """Draw a street seen from a vehicle.
+
+    Returns:
+        Image (H, W, 3) uint8 in RGB and mask (H, W) uint8 of `CLASSES` ids.
+    """
+    light = _draw_light(rng)
+    camera = Camera(
+        vanish=width * rng.uniform(0.36, 0.64),
+        horizon=height * rng.uniform(0.36, 0.5),
+        focal=height * rng.uniform(0.95, 1.25),
+        height=rng.uniform(2.8, 4.2),
+    )
+    canvas = Canvas(width, height, camera, light)
+    _paint_street(canvas, rng)
+    image, mask = canvas.finish()
+    return _photograph(rng, image, mask, light), mask
+
+
+def _draw_light(rng: np.random.Generator) -> Light:
+    """Choose a clear (45 %), overcast (25 %), foggy (12 %) or evening (18 %) sky."""
+    weather = rng.random()
+    sun_side = 1 if rng.random() < 0.5 else -1
+    tone = rng.integers(-10, 11, 3)
+    if weather < 0.45:
+        zenith, haze = np.array((92, 148, 214)) + tone, np.array((202, 220, 234)) + tone
+        return Light(sun_side, rng.uniform(0.7, 1), zenith, haze, rng.uniform(150, 320), dusk=False)
+    if weather < 0.70:
+        zenith, haze = np.array((176, 184, 194)) + tone, np.array((214, 216, 218)) + tone
+        return Light(
+            sun_side, rng.uniform(0.1, 0.3), zenith, haze, rng.uniform(90, 180), dusk=False
+        )
+    if weather < 0.82:
+        zenith, haze = np.array((190, 196, 200)) + tone, np.array((204, 206, 206)) + tone
+        return Light(sun_side, 0.08, zenith, haze, rng.uniform(30, 55), dusk=False)
+    zenith, haze = np.array((116, 124, 188)) + tone, np.array((255, 186, 128)) + tone
+    return Light(sun_side, rng.uniform(0.3, 0.6), zenith, haze, rng.uniform(120, 240), dusk=True)
+
+
+def _paint_street(canvas: Canvas, rng: np.random.Generator) -> None:
     """Paint ground, road and background, then everything that stands, the farthest first."""
     road = _Road(rng.uniform(-2.0, 2.0), rng.uniform(-0.004, 0.004), rng.uniform(3.4, 4.8))
     near = float(canvas.camera.ground_depth(np.array(canvas.height))) * 0.9
@@ -163,3 +224,37 @@ def _car(
     canvas: Canvas, rng: np.random.Generator, x: float, z: float, *, oncoming: bool
 ) -> tuple[float, Callable[[], None]]:
     return z, lambda: paint_car(canvas, rng, x, z, oncoming=oncoming)
+
+
+def _photograph(
+    rng: np.random.Generator, image: Array, mask: Array, light: Light
+) -> npt.NDArray[np.uint8]:
+    """Turn flat paint (H, W, 3) into a picture: texture, clouds, light, lens and sensor."""
+    height, width = mask.shape
+    texture = np.zeros_like(mask, np.float32)
+    for step, strength in zip((1, 3, 12), _TEXTURE.T, strict=True):
+        texture += smooth_noise(rng, width, height, step) * strength[mask]
+    cover = np.clip(_clouds(rng, width, height) - np.float32(rng.uniform(0.4, 0.75)), 0, 0.3)
+    cover = np.where(mask == SKY, cover * np.float32(2.4), np.float32(0))
+    white = np.minimum(light.haze * 0.5 + 136, 255)
+    warmth = rng.uniform(-0.05, 0.05)
+    gain = rng.uniform(0.66, 0.82) if light.dusk else rng.uniform(0.88, 1.12)
+    tint = gain * (1 + warmth), gain, gain * (1 - warmth)
+    planes = []
+    for plane, cloud, factor in zip(cv2.split(image), white, tint, strict=True):
+        clouded = (plane + texture) * (1 - cover) + cover * np.float32(cloud)
+        planes.append(clouded * np.float32(factor))
+    exposed = cv2.GaussianBlur(cv2.merge(planes), (3, 3), rng.uniform(0.3, 0.65))
+    grain = rng.integers(-4, 5, image.shape, np.int8) * np.float32(rng.uniform(0.4, 1.2))
+    return np.asarray(np.clip(np.rint(exposed + grain), 0, 255), np.uint8)
+
+
+def _clouds(rng: np.random.Generator, width: int, height: int) -> Array:
+    """Return billows (H, W) in 0..1, stretched along the horizon."""
+    field = np.zeros((height, width), np.float32)
+    for octave, weight in enumerate((0.5, 0.3, 0.2)):
+        size = (5 * 2**octave, 3 * 2**octave)
+        grains = rng.integers(0, 256, size, np.uint8)
+        smooth = cv2.resize(grains, (width, height), interpolation=cv2.INTER_CUBIC)
+        field += smooth * np.float32(weight / 255)
+    return field
