@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,14 @@ SMALLEST = {
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> Iterator[None]:
+    """Answer every wish for published weights at once, on machines with a network too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGNEXT_OFFLINE", "1")
+        yield
 
 
 @pytest.fixture

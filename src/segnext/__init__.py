@@ -17,7 +17,9 @@ _HOMES = {
     "create_model": "segnext.models",
     "evaluate": "segnext.evaluation",
     "list_models": "segnext.models",
+    "list_weights": "segnext.weights",
     "load_model": "segnext.weights",
+    "plan": "segnext.training",
     "save_model": "segnext.weights",
     "train": "segnext.training",
 }
@@ -31,7 +33,9 @@ __all__ = [
     "create_model",
     "evaluate",
     "list_models",
+    "list_weights",
     "load_model",
+    "plan",
     "save_model",
     "train",
 ]
@@ -41,8 +45,8 @@ if TYPE_CHECKING:
     from segnext.evaluation import evaluate
     from segnext.models import create_encoder, create_model, list_models
     from segnext.predict import Predictor
-    from segnext.training import train
-    from segnext.weights import convert_state_dict, load_model, save_model
+    from segnext.training import plan, train
+    from segnext.weights import convert_state_dict, list_weights, load_model, save_model
 
 
 def __getattr__(name: str) -> Any:

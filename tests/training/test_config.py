@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from segnext.errors import UsageError
-from segnext.training.config import build_config, parse_overrides, read_config
+from segnext.training.arguments import parse_overrides, read_config
+from segnext.training.config import build_config
 
 
 @pytest.mark.parametrize(

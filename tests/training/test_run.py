@@ -1,42 +1,19 @@
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
 
-from conftest import SMALLEST
+from runs import TINY, lines, run, without_times
 from segnext.errors import DataError, TrainingError, UsageError
-from segnext.training import StoppedError, TrainRun, train
+from segnext.training import StoppedError, train
 from segnext.training.display import Display
-from segnext.training.learner import Learner
+from segnext.training.learner import Batch, Learner, StepResult
 from segnext.weights import load_model
-
-TINY: dict[str, Any] = {
-    "model_options": SMALLEST,
-    "crop_size": (64, 64),
-    "batch_size": 2,
-    "num_workers": 0,
-    "device": "cpu",
-    "log_every": 1,
-    "quiet": True,
-}
-
-
-def run(scenes: Path, out: Path, **options: Any) -> TrainRun:
-    return train(scenes, out=out, **{**TINY, "max_steps": 4, "validate_every": 2, **options})
-
-
-def lines(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-
-
-def without_times(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    times = {"images_per_s", "elapsed_s"}
-    return [{k: v for k, v in record.items() if k not in times} for record in records]
 
 
 def test_a_run_leaves_what_it_promises(scenes: Path, tmp_path: Path) -> None:
@@ -49,6 +26,7 @@ def test_a_run_leaves_what_it_promises(scenes: Path, tmp_path: Path) -> None:
         "config.yaml",
         "contact_sheet.png",
         "curves.png",
+        "fingerprint.json",
         "last.safetensors",
         "metrics.jsonl",
         "per_class.csv",
@@ -152,19 +130,26 @@ def test_a_run_starts_from_weights(scenes: Path, tmp_path: Path) -> None:
     assert "decoder_lr_factor: 10.0  # the paper's" in config
 
 
-def test_a_diverged_run_names_step_and_checkpoint(
+def test_a_diverged_run_names_step_pictures_and_checkpoint(
     scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learn = Learner.learn
 
-    def diverge(self: Learner, step: int, *batch: torch.Tensor) -> torch.Tensor:
-        return learn(self, step, *batch) * (float("nan") if step == 2 else 1)
+    def diverge(self: Learner, step: int, batch: Batch) -> StepResult:
+        result = learn(self, step, batch)
+        return replace(result, loss=float("nan"), finite=False) if step == 3 else result
 
     monkeypatch.setattr(Learner, "learn", diverge)
-    message = r"the loss is nan near step 3; lower learning_rate \(now 0.001\) and resume"
+    folder = tmp_path / "run"
+    message = (
+        r"step 3: the loss is nan on scene_\d+.png, scene_\d+.png .*; the last good checkpoint is "
+        r".*checkpoint.safetensors, at step 2; .* lower learning_rate \(now 0.001\)"
+    )
     with pytest.raises(TrainingError, match=message):
-        run(scenes, tmp_path / "run")
-    assert (tmp_path / "run" / "checkpoint.safetensors").exists()
+        run(scenes, folder)
+    about = json.loads((folder / "divergence.json").read_text())
+    assert about["step"] == 3
+    assert len(about["pictures"]) == 2
 
 
 def test_half_precision_trains(scenes: Path, tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from segnext.training.plan import Choice
 
 from segnext.errors import TrainingError
 from segnext.metrics import compute_metrics
 from segnext.training.config import Recipe
-from segnext.training.plan import Choice
 from segnext.training.run_folder import RunFolder, next_run_folder
 
 RECIPE = Recipe(

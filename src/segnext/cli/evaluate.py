@@ -51,12 +51,11 @@ def evaluate(
     Example: segnext evaluate runs/roads-segnext_tiny-1/best.safetensors roads/ --split test
     """
     from segnext.evaluation import evaluate as run_evaluation
-    from segnext.weights import load_model
+    from segnext.weights import load_models, spec_of
 
-    model = load_model(weights)
-    assert model.spec is not None
+    models = load_models(weights)
     protocol = build_protocol(
-        model.spec.protocol,
+        spec_of(models[0]).protocol,
         short_side=short_side,
         window=window,
         stride=stride,
@@ -66,7 +65,7 @@ def evaluate(
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"evaluating {split}", total=None)
         evaluation = run_evaluation(
-            model,
+            models,
             data,
             split=split,
             protocol=protocol,

@@ -1,7 +1,7 @@
 """The `segnext` command. Each sub-command has a file of its own beside this one.
 
 Those files import torch and the rest inside their functions, so that `--help` answers at once.
-Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted (and saved).
+Exit codes: 0 done, 1 failed, 2 wrong use, 130 and 143 interrupted (and saved).
 """
 
 import logging
@@ -17,7 +17,9 @@ from segnext import __version__
 from segnext.cli.evaluate import evaluate
 from segnext.cli.import_weights import import_weights
 from segnext.cli.models import models
+from segnext.cli.plan import plan
 from segnext.cli.predict import predict
+from segnext.cli.runs import compare_runs, list_runs, show_run
 from segnext.cli.synthetic import synthetic
 from segnext.cli.train import train
 from segnext.errors import SegnextError
@@ -47,13 +49,19 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Make and inspect data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+runs_app = typer.Typer(help="List, show and compare past runs.", no_args_is_help=True)
+app.add_typer(runs_app, name="runs")
 
+app.command()(plan)
 app.command()(train)
 app.command()(evaluate)
 app.command()(predict)
 app.command("import-weights")(import_weights)
 app.command()(models)
 data_app.command()(synthetic)
+runs_app.command("list")(list_runs)
+runs_app.command("show")(show_run)
+runs_app.command("compare")(compare_runs)
 
 
 def _print_version(wanted: bool) -> None:

@@ -12,7 +12,12 @@ Data = Annotated[
     Path, typer.Argument(help="Folder of photos and masks, or a data.yaml.", show_default=False)
 ]
 Weights = Annotated[
-    Path, typer.Argument(help="Weights file (.safetensors) of segnext.", show_default=False)
+    str,
+    typer.Argument(
+        help="Weights of segnext: a .safetensors file, a published name, a URL with its hash, or "
+        "the folder of a cross-validation for the ensemble of its folds.",
+        show_default=False,
+    ),
 ]
 Device = Annotated[
     str | None, typer.Option(help="cpu, cuda or mps; the fastest there is by default.")

@@ -46,20 +46,20 @@ def predict(
     Example: segnext predict best.safetensors photos/ extra.jpg --out masks/
     """
     from segnext.predict import Predictor, find_images, fingerprint, predict_images
-    from segnext.weights import load_model
+    from segnext.weights import load_models, member_files, spec_of
 
     images = find_images(paths)
-    model = load_model(weights)
-    assert model.spec is not None
+    files = member_files(weights)
+    models = load_models(files)
     protocol = build_protocol(
-        model.spec.protocol,
+        spec_of(models[0]).protocol,
         short_side=short_side,
         window=window,
         stride=stride,
         scales=scales,
         flip=flip,
     )
-    predictor = Predictor(model, device=device, protocol=protocol)
+    predictor = Predictor(models, device=device, protocol=protocol)
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("predicting", total=len(images))
@@ -68,7 +68,7 @@ def predict(
             images,
             out,
             confidence=confidence,
-            made_by=fingerprint(weights),
+            made_by=fingerprint(files),
             on_image=lambda done: bar.update(task, completed=done),
         )
     _print_report(report, out)

@@ -18,7 +18,10 @@ def train(
     ] = None,
     init: Annotated[
         str | None,
-        typer.Option(help="none (from scratch) or a weights file to start from. [default: none]"),
+        typer.Option(
+            help="pretrained (the published ImageNet encoder), none (from scratch), or weights to "
+            "start from: a file or a published name. [default: pretrained]"
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder. [default: the next free one under runs/]")
@@ -37,7 +40,31 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(help="Of the encoder, after warm-up.")
     ] = None,
-    precision: Annotated[str | None, typer.Option(help="fp32 or bf16.")] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(help="cross_entropy, ohem, focal, dice, lovasz or boundary; sums by --set."),
+    ] = None,
+    domain: Annotated[
+        str | None,
+        typer.Option(help="What pictures show: street, overhead, microscopy, document or object."),
+    ] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="Weights of a model to learn from as well.")
+    ] = None,
+    unlabelled: Annotated[
+        Path | None, typer.Option(help="Folder of further pictures, for the teacher.")
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Cross-validate: as many runs, each with another part as val."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, do one step, write nothing.")
+    ] = False,
+    precision: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.")] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="What a step may take on one device, such as 8GB.")
+    ] = None,
     device: Device = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that read ahead.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of everything random.")] = None,
@@ -47,8 +74,9 @@ def train(
     license_: Annotated[
         str | None, typer.Option("--license", help="Terms of the trained weights, kept in them.")
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="YAML file of options, such as a run's config.yaml.")
+    plan: Annotated[
+        Path | None,
+        typer.Option(help="YAML file of options: a plan.yaml, or a run's config.yaml."),
     ] = None,
     overrides: Annotated[
         list[str] | None,
@@ -61,11 +89,16 @@ def train(
     Example: segnext train roads/ --budget 30m
 
     With options: segnext train roads/ --model segnext_small --crop 512x512 --set ema_decay=0.9995
+
+    In many processes: torchrun --nproc-per-node 4 -m segnext train roads/
+
+    Exit codes: 0 done, 1 failed, 2 wrong use, 130 stopped by Ctrl-C and 143 by SIGTERM, saved.
     """
-    from segnext.training.config import parse_overrides, read_config
+    from segnext.training.arguments import parse_overrides, read_config
+    from segnext.training.cross_validation import cross_validate
     from segnext.training.run import train as run_training
 
-    options: dict[str, Any] = read_config(config) if config is not None else {}
+    options: dict[str, Any] = read_config(plan) if plan is not None else {}
     given = {
         "data": data,
         "model": model,
@@ -75,7 +108,12 @@ def train(
         "crop_size": _parse_crop(crop) if crop is not None else None,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
+        "loss": loss,
+        "domain": domain,
+        "teacher": teacher,
+        "unlabelled": unlabelled,
         "precision": precision,
+        "memory": memory,
         "device": device,
         "num_workers": workers,
         "seed": seed,
@@ -86,7 +124,11 @@ def train(
     }
     options |= {name: value for name, value in given.items() if value is not None}
     options |= parse_overrides(overrides or [])
-    run_training(resume=resume, out=out, quiet=quiet, **options)
+    if folds is not None and resume is None and not dry_run:
+        cross_validate(folds=folds, out=out, quiet=quiet, **options)
+    else:
+        options |= {"folds": folds} if folds is not None else {}
+        run_training(resume=resume, out=out, dry_run=dry_run, quiet=quiet, **options)
 
 
 def _parse_crop(text: str) -> tuple[int, int]:

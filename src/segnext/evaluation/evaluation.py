@@ -1,19 +1,19 @@
 """A model's score on a split, comparable because everything that decides it is named."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from segnext.classes import Classes
 from segnext.data import Folder, open_folder
-from segnext.errors import DataError, UsageError
+from segnext.errors import DataError
 from segnext.inference import choose_device, place_model, score_images
 from segnext.metrics import Metrics, compute_metrics
-from segnext.models import SegNeXt
 from segnext.spec import ModelSpec, Protocol
-from segnext.weights import load_model
+from segnext.weights import load_models, spec_of
+from segnext.weights.ensemble import Source
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Evaluation:
 
 
 def evaluate(
-    model: SegNeXt | str | Path,
+    model: Source | Sequence[Source],
     data: str | Path,
     *,
     split: str = "val",
@@ -77,7 +77,8 @@ def evaluate(
     """Score a model on a split of a folder.
 
     Args:
-        model: A model with a spec, or a weights file.
+        model: A model with a spec, a weights file, name or URL, a cross-validation's folder, or a
+            list of these, whose probabilities are averaged.
         data: Folder or data.yaml, read as in training.
         split: Which split.
         protocol: Sizes, windows, scales and mirror; the weights' own if not given.
@@ -92,17 +93,15 @@ def evaluate(
         WeightsError: The weights cannot be loaded.
         UsageError: The model has no spec, or a value is out of range.
     """
-    model = model if isinstance(model, SegNeXt) else load_model(model)
-    if model.spec is None:
-        msg = "the model does not know its classes: set model.spec, or load it from a weights file"
-        raise UsageError(msg)
-    spec = replace(model.spec, protocol=protocol or model.spec.protocol)
+    models = load_models(model)
+    spec = spec_of(models[0])
+    spec = replace(spec, protocol=protocol or spec.protocol)
     folder = open_folder(data, group=group, ignore_index=ignore_index, split_seed=split_seed)
     check_same_classes(spec.classes, folder)
     images = folder.dataset(split)
     images.check()
     matrix = score_images(
-        place_model(model, choose_device(device)).eval(),
+        [place_model(model, choose_device(device)).eval() for model in models],
         spec,
         images,
         on_image=lambda done: on_image(done, len(images)),

@@ -7,7 +7,7 @@ into masks in bands.
 Shapes: C channels, H and W height and width of the picture, K classes, h and w those of logits.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -63,7 +63,7 @@ class PictureLogits:
     """Everything the network said about one picture.
 
     Attributes:
-        views: One per scale and mirror image; probabilities are averaged over several.
+        views: One per scale, mirror image and model; probabilities are averaged over several.
         height: Rows of the picture as given.
         width: Columns of the picture as given.
     """
@@ -81,23 +81,27 @@ def prepare_image(image: Image, normalization: Normalization, device: torch.devi
 
 
 @torch.inference_mode()
-def compute_logits(model: SegNeXt, images: Tensor, protocol: Protocol) -> PictureLogits:
-    """Run the network on one picture by a protocol.
+def compute_logits(
+    models: SegNeXt | Sequence[SegNeXt], images: Tensor, protocol: Protocol
+) -> PictureLogits:
+    """Run the network, or each network of an ensemble, on one picture by a protocol.
 
     Args:
-        model: In evaluation mode.
+        models: In evaluation mode.
         images: (1, C, H, W), normalised; any H and W from 1 up (small ones are padded with 0).
         protocol: Sizes, windows, scales and mirror.
     """
-    assert not model.training
+    models = (models,) if isinstance(models, SegNeXt) else models
+    assert not any(model.training for model in models)
     height, width = images.shape[-2:]
     views = []
     for scale in protocol.scales:
         resized = _resize(images, protocol.short_side, scale)
         for mirrored in (False, True) if protocol.flip else (False,):
             seen = resized.flip(-1) if mirrored else resized
-            tiles = tuple(_run_windows(model, seen, protocol))
-            views.append(View(tiles, seen.shape[-2], seen.shape[-1], mirrored))
+            for model in models:
+                tiles = tuple(_run_windows(model, seen, protocol))
+                views.append(View(tiles, seen.shape[-2], seen.shape[-1], mirrored))
     return PictureLogits(tuple(views), height, width)
 
 

@@ -169,7 +169,10 @@ def _check_out(out: Path, images: dict[str, Path]) -> None:
         raise UsageError(msg)
 
 
-def fingerprint(path: str | Path) -> str:
-    """Return the SHA-256 of a weights file, to tell whose predictions a folder holds."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def fingerprint(paths: Sequence[Path]) -> str:
+    """Return a SHA-256 over weights files, to tell whose predictions a folder holds."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

@@ -2,7 +2,7 @@
 
 import functools
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -28,9 +28,9 @@ from segnext.inference import (
     place_model,
     prepare_image,
 )
-from segnext.models import SegNeXt
 from segnext.spec import ModelSpec, Protocol
-from segnext.weights import load_model
+from segnext.weights import load_models, spec_of
+from segnext.weights.ensemble import Source
 
 Photo = str | Path | PIL.Image.Image | npt.NDArray[Any] | Tensor
 
@@ -108,33 +108,31 @@ class Prediction:
 
 
 class Predictor:
-    """Predict masks with one model, on one device, by one protocol.
+    """Predict masks with a model or an ensemble, on one device, by one protocol.
 
     Args:
-        model: A model with a spec, or a weights file.
+        model: A model with a spec, a weights file, name or URL, a cross-validation's folder, or a
+            list of these, whose probabilities are averaged.
         device: `cpu`, `cuda` or `mps`; the fastest there is if not given.
         protocol: Sizes, windows, scales and mirror; the weights' own if not given.
 
     Raises:
-        UsageError: The model has no spec.
+        UsageError: A model has no spec, or several do not fit together.
         WeightsError: The weights cannot be loaded.
     """
 
     def __init__(
         self,
-        model: SegNeXt | str | Path,
+        model: Source | Sequence[Source],
         *,
         device: str | None = None,
         protocol: Protocol | None = None,
     ) -> None:
-        model = model if isinstance(model, SegNeXt) else load_model(model)
-        if model.spec is None:
-            msg = "the model does not know its classes: set model.spec, or load a weights file"
-            raise UsageError(msg)
-        self.spec: ModelSpec = model.spec
-        self.protocol = protocol or model.spec.protocol
+        models = load_models(model)
+        self.spec: ModelSpec = spec_of(models[0])
+        self.protocol = protocol or self.spec.protocol
         self.device = choose_device(device)
-        self.model = place_model(model, self.device).eval()
+        self.models = tuple(place_model(model, self.device).eval() for model in models)
 
     @overload
     def __call__(self, photos: Photo) -> Prediction: ...
@@ -175,7 +173,7 @@ class Predictor:
     def predict(self, image: Image) -> Prediction:
         """Predict a picture (H, W, C) that `read` returned."""
         inputs = prepare_image(image, self.spec.normalization, self.device)
-        logits = compute_logits(self.model, inputs, self.protocol)
+        logits = compute_logits(self.models, inputs, self.protocol)
         return Prediction(image, compute_mask(logits), self.spec.classes, logits)
 
 

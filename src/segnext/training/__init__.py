@@ -1,7 +1,8 @@
-"""The training loop, its configuration and the choices it makes by itself."""
+"""The plan, the training loop, and what both can be told."""
 
 from segnext.training.config import TrainConfig
+from segnext.training.planning import Plan, plan
 from segnext.training.run import TrainRun, train
-from segnext.training.trainer import StoppedError
+from segnext.training.stopping import StoppedError
 
-__all__ = ["StoppedError", "TrainConfig", "TrainRun", "train"]
+__all__ = ["Plan", "StoppedError", "TrainConfig", "TrainRun", "plan", "train"]

@@ -1,7 +1,11 @@
 """The exponential moving average of the weights that is validated and saved."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
+
+from segnext.models import SegNeXt
 
 
 class WeightAverage:
@@ -31,3 +35,22 @@ class WeightAverage:
         )
         for name in ours.keys() - set(floats):
             ours[name].copy_(theirs[name])
+
+
+def average_weights(models: Sequence[SegNeXt]) -> SegNeXt:
+    """Build the model whose every weight is the mean of the given models' (arXiv 2203.05482).
+
+    Args:
+        models: One or more of the same configuration, on one device.
+    """
+    mean = SegNeXt(models[0].config)
+    states = [model.state_dict() for model in models]
+    mean.load_state_dict(
+        {
+            name: torch.stack([state[name] for state in states]).mean(0)
+            if value.is_floating_point()
+            else value
+            for name, value in states[0].items()
+        }
+    )
+    return mean

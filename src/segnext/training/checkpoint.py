@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,9 @@ class Progress:
         last_miou: Of the latest validation; -1 before the first.
         elapsed_s: Wall time of training so far, in seconds.
         log_bytes: Length of metrics.jsonl that belongs to these steps.
+        stale: Validations since the best one.
+        kept: mIoU and step of the best validations, the best first.
+        finished: Nothing is left to do.
     """
 
     step: int = 0
@@ -36,6 +39,9 @@ class Progress:
     last_miou: float = -1.0
     elapsed_s: float = 0.0
     log_bytes: int = 0
+    stale: int = 0
+    kept: list[list[float]] = field(default_factory=list)
+    finished: bool = False
 
 
 def write_checkpoint(
@@ -44,6 +50,7 @@ def write_checkpoint(
     model: nn.Module,
     average: nn.Module,
     optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
     progress: Progress,
     recipe: Mapping[str, Any],
 ) -> None:
@@ -54,6 +61,7 @@ def write_checkpoint(
         model: The model in training.
         average: Its moving average.
         optimizer: AdamW over `model`'s parameters.
+        scaler: Of fp16 gradients; empty for other precisions.
         progress: Where the run stands.
         recipe: The resolved configuration, JSON-ready.
     """
@@ -63,7 +71,7 @@ def write_checkpoint(
         for entry, value in optimizer.state.get(parameter, {}).items():
             tensors[f"optimizer.{entry}.{name}"] = value
     stored = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    about = {"progress": asdict(progress), "recipe": dict(recipe)}
+    about = {"progress": asdict(progress), "recipe": dict(recipe), "scaler": scaler.state_dict()}
     write_atomically(path, save(stored, {"format": "pt", _KEY: json.dumps(about)}))
 
 
@@ -86,7 +94,12 @@ def read_about(path: Path) -> tuple[Progress, dict[str, Any]]:
 
 
 def restore_checkpoint(
-    path: Path, *, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+    path: Path,
+    *,
+    model: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
 ) -> None:
     """Load a checkpoint's tensors into the objects of a new process.
 
@@ -95,6 +108,9 @@ def restore_checkpoint(
     """
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        scales = json.loads(file.metadata()[_KEY]).get("scaler")
+    if scales:
+        scaler.load_state_dict(scales)
     try:
         model.load_state_dict(_part(tensors, "model."))
         average.load_state_dict(_part(tensors, "average."))

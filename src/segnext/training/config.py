@@ -1,40 +1,26 @@
 """What a training run can be told, and what it was resolved to.
 
 `TrainConfig` is what a user says: everything but the data may be left out. `Recipe` is the same
-with every blank filled in by `segnext.training.plan`; it is what runs, and what `config.yaml` in
-the run folder and the checkpoint keep.
+with every blank filled in by `segnext.training.rules`; it is what runs, and what `plan.yaml`, the
+`config.yaml` of a run folder and the checkpoint keep.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from segnext.errors import UsageError, describe_unknown
-
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def parse_duration(value: object) -> object:
-    """Turn `90s`, `30m`, `1h30m` or `2h` into seconds; numbers are seconds already.
-
-    Raises:
-        ValueError: The text is none of these.
-    """
-    if not isinstance(value, str):
-        return value
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", value)
-    if not parts or "".join(number + unit for number, unit in parts) != value.strip():
-        msg = f"{value!r} is no duration; write 90s, 30m, 1h30m or 2h"
-        raise ValueError(msg)
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
-
+from segnext.training.arguments import parse_bytes, parse_duration
 
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
+Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
 CropSide = Annotated[int, Field(ge=32)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+DomainName = Literal["street", "overhead", "microscopy", "document", "object"]
+Precision = Literal["fp32", "bf16", "fp16"]
+Device = Literal["cpu", "cuda", "mps"]
 
 
 class TrainConfig(BaseModel):
@@ -44,39 +30,70 @@ class TrainConfig(BaseModel):
         data: Folder of photos and masks, or a data.yaml.
         model: Name in the model registry.
         model_options: Fields of `SegNeXtConfig` over the preset.
-        init: `none` (from scratch), or a weights file to start from.
+        init: `pretrained` (the published ImageNet encoder, from scratch where it cannot be had),
+            `none` (from scratch), or weights to start from: a file or a published name.
+        merge: Classes made of several of the weights' classes: new name to old names.
         group: Regular expression or CSV file that keeps neighbours in one split.
         ignore_index: Mask values that count for nothing, besides 255.
         split_seed: Of the hash that splits a folder without splits.
-        crop_size: Height and width of training crops in pixels.
+        folds: Cross-validate over this many parts of train and val together; 0 does not.
+        fold: Which part is val, from 0.
+        domain: What the pictures are: street, overhead, microscopy, document or object.
+        nodata: Stored pixel value that means "nothing was measured here".
         base_size: Long and short side of the box that scale 1 fits pictures into, in pixels;
             `None` keeps their own size.
+        crop_size: Height and width of training crops in pixels.
         scale_range: Random factors on the base size.
-        flip: Probability of mirroring.
+        flip: Probability of mirroring left and right.
+        flip_vertical: Probability of mirroring top and bottom.
+        rotate90: Turn by a random multiple of 90 degrees.
         photometric: Random brightness, contrast, saturation and hue.
-        batch_size: Pictures per optimizer step.
+        hue: Let that change hues too.
+        rare_crop: Probability that a crop is drawn around a pixel of a rare class.
+        rare_classes: Names of those classes.
+        batch_size: Pictures per optimizer step, over all processes.
+        accumulate: Parts that each process cuts its share of a batch into, to save memory.
+        memory: Bytes that a step may take on one device (`8GB`), from which `accumulate` follows.
         max_steps: Optimizer steps of the run.
         budget: Wall time of the run in seconds (`30m`, `2h`), from which `max_steps` follows.
+        loss: Name of a loss, or names to weights or to options, such as
+            `{cross_entropy: 1, dice: 0.5}` or, as the authors do, `{cross_entropy: {mean: all}}`;
+            see `segnext.training.losses`.
+        class_weights: `none`, `inverse`, `median_frequency`, `enet`, or class names to weights.
         learning_rate: Of the encoder, at the end of warm-up.
         decoder_lr_factor: Learning rate of the decoder over that of the encoder.
+        layer_decay: Factor on the encoder's rate for each block further from the decoder.
         weight_decay: Of AdamW.
         warmup_steps: Steps of linear warm-up.
         poly_power: Exponent of the polynomial decay.
+        clip_norm: Largest norm of all gradients together; 0 does not clip.
+        freeze: Starts of parameter names that stay as they are, such as `encoder.stages.0`.
         groups: `ours` spares norms, scales and biases from weight decay; `authors` spares what
             the authors' configurations spare.
-        loss_mean: `valid` averages cross-entropy over counted pixels, `all` over every pixel as
-            the authors do.
         ema_decay: Of the weight average that is validated and saved; 0 switches it off.
-        precision: `fp32` or `bf16`.
+        teacher: Weights of a model to learn from as well: a file or a published name.
+        teacher_weight: Of the teacher's part of the loss.
+        teacher_temperature: By which both models' logits are divided for it.
+        unlabelled: Folder of further pictures without masks, for a teacher.
+        precision: `fp32`, `bf16` or `fp16`.
         device: `cpu`, `cuda` or `mps`.
+        fsdp: Shard weights and optimizer over the processes.
         license: Terms under which the trained weights may be used; follow from those of the data.
         seed: Of weights, sample order, augmentation, drop path and first bases.
-        num_workers: Processes that read ahead.
+        num_workers: Processes that read ahead, for each training process.
         validate_every: Steps between validations.
+        checkpoint_every: Most seconds between two checkpoints.
+        patience: Validations without a better one after which the run ends; 0 does not.
+        keep_best: How many of the best validations keep their weights.
+        average_best: At the end, try the mean of those weights too.
         log_every: Steps between lines of metrics.jsonl.
+        trackers: Also log to these: tensorboard, wandb, mlflow and others of accelerate.
         mean: Per-channel mean of pixels in 0-1 units, subtracted.
         std: Per-channel standard deviation in 0-1 units, divided by.
+        low: Per-channel lower bound that pixels are clipped to first, in 0-1 units.
+        high: The upper bound.
         window: Side of sliding windows in validation, in pixels; `None` shows whole pictures.
+        stride: Step between windows in pixels; `None` takes two thirds of the window.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
@@ -84,50 +101,97 @@ class TrainConfig(BaseModel):
     data: Path
     model: str = "segnext_tiny"
     model_options: dict[str, Any] = Field(default_factory=dict)
-    init: str = "none"
+    init: str = "pretrained"
+    merge: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     group: str | None = None
     ignore_index: tuple[int, ...] = ()
     split_seed: int = 0
-    crop_size: tuple[CropSide, CropSide] | None = None
+    folds: Annotated[int, Field(ge=0)] = 0
+    fold: Annotated[int, Field(ge=0)] = 0
+    domain: DomainName | None = None
+    nodata: float | None = None
     base_size: tuple[CropSide, CropSide] | None = None
+    crop_size: tuple[CropSide, CropSide] | None = None
     scale_range: tuple[float, float] | None = None
-    flip: float = Field(default=0.5, ge=0, le=1)
-    photometric: bool = True
+    flip: Probability | None = None
+    flip_vertical: Probability | None = None
+    rotate90: bool | None = None
+    photometric: bool | None = None
+    hue: bool | None = None
+    rare_crop: Probability | None = None
+    rare_classes: tuple[str, ...] | None = None
     batch_size: int | None = Field(default=None, ge=1)
+    accumulate: int | None = Field(default=None, ge=1)
+    memory: Bytes | None = None
     max_steps: int | None = Field(default=None, ge=1)
     budget: Duration | None = None
+    loss: str | dict[str, Any] | None = None
+    class_weights: (
+        Literal["none", "inverse", "median_frequency", "enet"]
+        | dict[str, Annotated[float, Field(gt=0)]]
+        | None
+    ) = None
     learning_rate: float | None = Field(default=None, gt=0)
     decoder_lr_factor: float | None = Field(default=None, gt=0)
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_steps: int | None = Field(default=None, ge=0)
     poly_power: float = Field(default=1.0, gt=0)
+    clip_norm: float = Field(default=0.0, ge=0)
+    freeze: tuple[str, ...] = ()
     groups: Literal["ours", "authors"] = "ours"
-    loss_mean: Literal["valid", "all"] = "valid"
     ema_decay: float = Field(default=0.999, ge=0, lt=1)
-    precision: Literal["fp32", "bf16"] | None = None
-    device: Literal["cpu", "cuda", "mps"] | None = None
+    teacher: str | None = None
+    teacher_weight: float = Field(default=1.0, gt=0)
+    teacher_temperature: float = Field(default=2.0, gt=0)
+    unlabelled: Path | None = None
+    precision: Precision | None = None
+    device: Device | None = None
+    fsdp: bool = False
     license: str = "unstated"
     seed: int = Field(default=0, ge=0)
     num_workers: int | None = Field(default=None, ge=0)
     validate_every: int | None = Field(default=None, ge=1)
+    checkpoint_every: Duration = 600.0
+    patience: int = Field(default=0, ge=0)
+    keep_best: int = Field(default=1, ge=1)
+    average_best: bool = False
     log_every: int = Field(default=10, ge=1)
+    trackers: tuple[str, ...] = ()
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    low: tuple[float, ...] | None = None
+    high: tuple[float, ...] | None = None
     window: int | None = Field(default=None, ge=32)
+    stride: int | None = Field(default=None, ge=1)
 
 
 class Recipe(TrainConfig):
-    """A `TrainConfig` without blanks; see there for the attributes."""
+    """A `TrainConfig` without blanks; see there for the attributes.
+
+    What stays `None` here means none: no domain declared, no value for missing pixels, their own
+    size, no clipping, no windows.
+    """
 
     crop_size: tuple[CropSide, CropSide]
     scale_range: tuple[float, float]
+    flip: Probability
+    flip_vertical: Probability
+    rotate90: bool
+    photometric: bool
+    hue: bool
+    rare_crop: Probability
+    rare_classes: tuple[str, ...]
     batch_size: int
+    accumulate: int
     max_steps: int
+    loss: str | dict[str, Any]
+    class_weights: Literal["none"] | dict[str, float]
     learning_rate: float
     decoder_lr_factor: float
     warmup_steps: int
-    precision: Literal["fp32", "bf16"]
-    device: Literal["cpu", "cuda", "mps"]
+    precision: Precision
+    device: Device
     num_workers: int
     validate_every: int
     mean: tuple[float, ...]
@@ -151,46 +215,3 @@ def build_config(values: Mapping[str, Any]) -> TrainConfig:
         problem = first["msg"].removeprefix("Value error, ")
         msg = f"training option {where}: {problem} (got {first['input']!r})"
         raise UsageError(msg) from None
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """Read a YAML file of arguments, such as the config.yaml of an earlier run.
-
-    Raises:
-        UsageError: The file is missing or is not a YAML mapping.
-    """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        msg = f"{path}: cannot be read as YAML: {' '.join(str(error).split())}"
-        raise UsageError(msg) from error
-    if not isinstance(values, dict):
-        msg = f"{path}: should hold `option: value` lines"
-        raise UsageError(msg)
-    return values
-
-
-def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
-    """Read `name=value` and `name.entry=value` words; values are YAML.
-
-    Raises:
-        UsageError: A word has no `=`, or its value is not YAML.
-    """
-    values: dict[str, Any] = {}
-    for override in overrides:
-        name, equals, text = override.partition("=")
-        if not equals:
-            msg = f"override {override!r} should read name=value, such as batch_size=4"
-            raise UsageError(msg)
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            msg = f"override {override!r}: the value is not YAML"
-            raise UsageError(msg) from error
-        first, *rest = name.strip().split(".")
-        place = values
-        for part in rest:
-            place = place.setdefault(first, {})
-            first = part
-        place[first] = value
-    return values

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from segnext.class_table import build_class_table
 from segnext.metrics import Metrics
-from segnext.training.plan import Choice
+from segnext.training.situation import Choice
 
 # Without a terminal (a log file, CI) a line this often instead of a bar.
 LINE_EVERY_S = 60.0

@@ -1,31 +1,68 @@
 """What learns: model, moving average, optimizer, and the batches they see."""
 
+import math
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from accelerate.utils import DistributedDataParallelKwargs
+from torch import Tensor, nn
 
-from segnext.data import FolderDataset
+from segnext.data import Folder, FolderDataset
 from segnext.data.loader import SampleStream, build_train_loader
 from segnext.data.transforms import Augmentation, TrainTransform
+from segnext.data.unlabelled import WithUnlabelled
 from segnext.inference import place_model
-from segnext.models import SegNeXt
-from segnext.spec import ModelSpec
+from segnext.models import SegNeXt, create_model
+from segnext.models.randomness import sample_keys
+from segnext.spec import ModelSpec, Normalization, Protocol
 from segnext.training.average import WeightAverage
 from segnext.training.config import Recipe
-from segnext.training.losses import CrossEntropy
-from segnext.training.objective import Objective, seed_step
-from segnext.training.optimizer import build_optimizer, schedule_factor, set_learning_rate
+from segnext.training.distillation import Teacher, build_teacher
+from segnext.training.losses import Loss, build_loss
+from segnext.training.objective import Objective
+from segnext.training.optimizer import (
+    build_optimizer,
+    freeze_parameters,
+    schedule_factor,
+    set_learning_rate,
+    set_training_mode,
+)
+from segnext.training.processes import Processes
+from segnext.training.sync_batch_norm import synchronize_batch_norm
+from segnext.weights import load_model
 
 
 @dataclass(frozen=True)
-class Splits:
-    """What a run learns from and is measured on."""
+class Batch:
+    """This process's share of one optimizer step's samples.
 
-    train: FolderDataset
-    val: FolderDataset
+    Attributes:
+        images: (B, C, h, w), normalised, on the device.
+        masks: (B, h, w) train ids, on the device.
+        places: Of these samples within the whole batch.
+    """
+
+    images: Tensor
+    masks: Tensor
+    places: range
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one optimizer step gave, the same in every process.
+
+    Attributes:
+        loss: Of the whole batch.
+        gradient_norm: Euclidean norm of all gradients, before clipping.
+        finite: Whether both are; weights only move if so.
+    """
+
+    loss: float
+    gradient_norm: float
+    finite: bool
 
 
 class Learner:
@@ -36,84 +73,101 @@ class Learner:
         model: Trained in place.
         spec: What the model's inputs and outputs mean.
         train: The training split.
+        processes: Those that train together.
 
     Attributes:
         average: The moving average of the model's weights, always in evaluation mode.
         device: Where everything lives.
         optimizer: AdamW over the model's parameters.
+        scaler: Keeps small gradients above zero in fp16; does nothing otherwise.
     """
 
     def __init__(
-        self, recipe: Recipe, *, model: SegNeXt, spec: ModelSpec, train: FolderDataset
+        self,
+        recipe: Recipe,
+        *,
+        model: SegNeXt,
+        spec: ModelSpec,
+        train: FolderDataset,
+        processes: Processes,
     ) -> None:
         self.recipe = recipe
         self.spec = spec
-        self.train = train
-        self._accelerator = Accelerator(cpu=recipe.device == "cpu")
+        self.processes = processes
+        self._accelerator = Accelerator(
+            cpu=recipe.device == "cpu",
+            # Batch statistics are synchronised by the norms themselves.
+            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        )
         self.device: torch.device = self._accelerator.device
         self.average = SegNeXt(model.config)
         self.average.load_state_dict(model.state_dict())
         place_model(self.average, self.device).eval()
-        self.model = place_model(model, self.device).train()
+        if processes.count > 1:
+            synchronize_batch_norm(model)
+        self.model = place_model(model, self.device)
+        freeze_parameters(model, recipe.freeze)
+        set_training_mode(model, recipe.freeze)
         self.optimizer = build_optimizer(
             model,
             learning_rate=recipe.learning_rate,
             decoder_lr_factor=recipe.decoder_lr_factor,
             weight_decay=recipe.weight_decay,
             groups=recipe.groups,
+            layer_decay=recipe.layer_decay,
+            depths=model.config.depths,
         )
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "fp16")
+        self._loss = build_recipe_loss(recipe, spec.classes.ignore_index)
         objective = Objective(
-            model,
-            CrossEntropy(ignore_index=spec.classes.ignore_index, mean=recipe.loss_mean),
-            mixed=recipe.precision == "bf16",
+            model, self._loss, precision=recipe.precision, teacher=self._load_teacher()
         )
-        self._objective, self._stepper = self._accelerator.prepare(objective, self.optimizer)
+        self._objective: nn.Module = objective
+        if processes.count > 1:
+            self._objective = self._accelerator.prepare(objective)
         self._averaging = WeightAverage(self.average, recipe.ema_decay)
+        self.stream = self._build_stream(train)
 
     @property
     def learning_rate(self) -> float:
         """The encoder's learning rate of the latest step."""
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def batches(self, start_step: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the batches of the run from `start_step` on, on the device."""
+    def batches(self, start_step: int) -> Iterator[Batch]:
+        """Yield this process's batches of the run from `start_step` on, on the device."""
         recipe = self.recipe
-        augmentation = Augmentation(
-            recipe.crop_size,
-            base_size=recipe.base_size,
-            scale_range=recipe.scale_range,
-            flip=recipe.flip,
-            photometric=recipe.photometric,
-        )
-        transform = TrainTransform(
-            augmentation, self.spec.normalization, ignore_index=self.spec.classes.ignore_index
-        )
-        length = recipe.max_steps * recipe.batch_size
-        stream = SampleStream(self.train, transform, seed=recipe.seed, length=length)
+        places = self.processes.share(recipe.batch_size)
         loader = build_train_loader(
-            stream,
+            self.stream,
             batch_size=recipe.batch_size,
+            share=places,
             start_step=start_step,
             num_workers=recipe.num_workers,
         )
         for images, masks in loader:
-            yield (
+            yield Batch(
                 images.to(self.device, memory_format=torch.channels_last, non_blocking=True),
                 masks.to(self.device, non_blocking=True),
+                places,
             )
 
-    def learn(self, step: int, images: Tensor, masks: Tensor) -> Tensor:
+    def picture_names(self, step: int) -> list[str]:
+        """Return which pictures a step's whole batch shows."""
+        size = self.recipe.batch_size
+        numbers = range(step * size, (step + 1) * size)
+        return [self.stream.images.path(self.stream.index_of(number)).name for number in numbers]
+
+    def learn(self, step: int, batch: Batch) -> StepResult:
         """Do optimizer step number `step` and move the average.
+
+        Loss and gradients are those of the whole batch, whatever its division over processes and
+        parts, but for the batch statistics of parts (`accumulate`).
 
         Args:
             step: From 0; gives the learning rate and seeds the step's own randomness.
-            images: (B, C, h, w), normalised.
-            masks: (B, h, w) train ids.
-
-        Returns:
-            The loss, a detached scalar that stays on the device.
+            batch: This process's share.
         """
-        recipe = self.recipe
+        recipe, processes = self.recipe, self.processes
         factor = schedule_factor(
             step,
             max_steps=recipe.max_steps,
@@ -121,10 +175,121 @@ class Learner:
             poly_power=recipe.poly_power,
         )
         set_learning_rate(self.optimizer, factor)
-        seed_step(recipe.seed, step)
-        self._stepper.zero_grad(set_to_none=True)
-        loss: Tensor = self._objective(images, masks)
-        self._accelerator.backward(loss)
-        self._stepper.step()
-        self._averaging.update(self.model, step)
-        return loss.detach()
+        self.optimizer.zero_grad(set_to_none=True)
+        keys = sample_keys(recipe.seed, step, batch.places).to(self.device)
+        normalizer = processes.sum(self._loss.normalizer(batch.masks))
+        total = torch.zeros((), device=self.device)
+        for number, part in enumerate(_parts(len(batch.places), recipe.accumulate)):
+            last = number == recipe.accumulate - 1
+            unsynced = not last and processes.count > 1
+            with self._accelerator.no_sync(self._objective) if unsynced else nullcontext():
+                loss = self._objective(
+                    batch.images[part],
+                    batch.masks[part],
+                    keys[part],
+                    normalizer,
+                    recipe.batch_size,
+                )
+                # The wrapper averages gradients over processes; their sum is what is wanted.
+                self.scaler.scale(loss * processes.count).backward()
+            total += loss.detach()
+        loss_value = processes.sum(total).item()
+        self.scaler.unscale_(self.optimizer)
+        norm = self._clip().item()
+        # In fp16 a norm may overflow now and then: the scaler skips that step and scales less.
+        finite = math.isfinite(loss_value) and (math.isfinite(norm) or self.scaler.is_enabled())
+        if finite:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            self._averaging.update(self.model, step)
+        return StepResult(loss_value, norm, finite)
+
+    def _clip(self) -> Tensor:
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if self.recipe.clip_norm:
+            factor = (self.recipe.clip_norm / (norm + 1e-6)).clamp(max=1.0)
+            torch._foreach_mul_(gradients, factor)
+        return norm
+
+    def _load_teacher(self) -> Teacher | None:
+        recipe = self.recipe
+        if recipe.teacher is None:
+            return None
+        model = place_model(load_model(recipe.teacher), self.device)
+        return build_teacher(
+            model,
+            self.spec,
+            weight=recipe.teacher_weight,
+            temperature=recipe.teacher_temperature,
+        )
+
+    def _build_stream(self, train: FolderDataset) -> SampleStream:
+        recipe, classes = self.recipe, self.spec.classes
+        augmentation = Augmentation(
+            recipe.crop_size,
+            base_size=recipe.base_size,
+            scale_range=recipe.scale_range,
+            flip=recipe.flip,
+            flip_vertical=recipe.flip_vertical,
+            rotate90=recipe.rotate90,
+            photometric=recipe.photometric,
+            hue=recipe.hue,
+            rare_crop=recipe.rare_crop,
+            rare_classes=tuple(classes.label_names.index(name) for name in recipe.rare_classes),
+        )
+        transform = TrainTransform(
+            augmentation, self.spec.normalization, ignore_index=classes.ignore_index
+        )
+        return SampleStream(
+            WithUnlabelled(train, recipe.unlabelled) if recipe.unlabelled else train,
+            transform,
+            seed=recipe.seed,
+            length=recipe.max_steps * recipe.batch_size,
+        )
+
+
+def build_learner(recipe: Recipe, data: Folder, processes: Processes) -> Learner:
+    """Build the learner of a recipe with newly drawn weights, the same in every process."""
+    torch.manual_seed(recipe.seed)
+    model = create_model(
+        recipe.model,
+        num_classes=data.classes.num_classes,
+        in_channels=len(recipe.mean),
+        **recipe.model_options,
+    )
+    return Learner(
+        recipe,
+        model=model,
+        spec=build_spec(recipe, data, model),
+        train=data.dataset("train"),
+        processes=processes,
+    )
+
+
+def build_spec(recipe: Recipe, data: Folder, model: SegNeXt) -> ModelSpec:
+    """Describe what a run's model is and how pictures are fed to it."""
+    return ModelSpec(
+        model=recipe.model,
+        config=model.config.to_dict(),
+        classes=data.classes,
+        normalization=Normalization(
+            recipe.mean, recipe.std, low=recipe.low, high=recipe.high, nodata=recipe.nodata
+        ),
+        protocol=Protocol(
+            short_side=min(recipe.base_size) if recipe.base_size else None,
+            window=recipe.window,
+            stride=recipe.stride if recipe.window else None,
+        ),
+        license=recipe.license,
+    )
+
+
+def build_recipe_loss(recipe: Recipe, ignore_index: int) -> Loss:
+    """Build the loss of a recipe."""
+    weights = None if recipe.class_weights == "none" else tuple(recipe.class_weights.values())
+    return build_loss(recipe.loss, ignore_index=ignore_index, class_weights=weights)
+
+
+def _parts(count: int, parts: int) -> list[slice]:
+    return [slice(count * part // parts, count * (part + 1) // parts) for part in range(parts)]

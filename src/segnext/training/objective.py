@@ -1,11 +1,13 @@
-"""Model and loss as one module, and one optimizer step with it."""
-
-from contextlib import nullcontext
+"""Model, loss and teacher as one module."""
 
 import torch
 from torch import Tensor, nn
 
-from segnext.training.losses import CrossEntropy
+from segnext.models.randomness import keyed_randomness
+from segnext.training.distillation import Teacher
+from segnext.training.losses import Loss
+
+AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Objective(nn.Module):
@@ -16,29 +18,40 @@ class Objective(nn.Module):
     Args:
         model: Images to logits.
         loss: Logits and masks to a scalar.
-        mixed: Run the model in bfloat16 where autocast allows; the loss stays in float32.
+        precision: `fp32`, or the type that the model runs in where autocast allows; the loss
+            stays in float32.
+        teacher: Whose answers count as well.
     """
 
-    def __init__(self, model: nn.Module, loss: CrossEntropy, *, mixed: bool = False) -> None:
+    def __init__(
+        self, model: nn.Module, loss: Loss, *, precision: str = "fp32", teacher: Teacher | None
+    ) -> None:
         super().__init__()
         self.model = model
         self.loss = loss
-        self.mixed = mixed
+        self.dtype = AUTOCAST[precision]
+        # In a list, so that the teacher is no part of this module: it is not trained or wrapped.
+        self._teacher = [teacher] if teacher else []
 
-    def forward(self, images: Tensor, masks: Tensor) -> Tensor:
-        """Compute the loss of images (B, C, H, W) against masks (B, H, W)."""
-        context = (
-            torch.autocast(images.device.type, torch.bfloat16) if self.mixed else nullcontext()
-        )
-        with context:
+    def forward(
+        self, images: Tensor, masks: Tensor, keys: Tensor, normalizer: Tensor, pictures: int
+    ) -> Tensor:
+        """Compute a part's contribution to the loss of a batch.
+
+        Args:
+            images: (B, C, H, W) of the part.
+            masks: (B, H, W) of the part.
+            keys: (B,) for the randomness of each sample.
+            normalizer: Of the masks of the whole batch.
+            pictures: In the whole batch.
+        """
+        kind = images.device.type
+        with (
+            keyed_randomness(keys),
+            torch.autocast(kind, self.dtype, enabled=self.dtype is not None),
+        ):
             logits = self.model(images)
-        return self.loss(logits, masks)  # type: ignore[no-any-return]
-
-
-def seed_step(seed: int, step: int) -> None:
-    """Make a step's own randomness (drop path, dropout, first bases) a function of its number.
-
-    A resumed run draws the same numbers as one that was never stopped.
-    """
-    # A large odd factor keeps steps of neighbouring seeds apart.
-    torch.manual_seed((seed * 1_000_003 + step) % 2**63)
+        total: Tensor = self.loss(logits.float(), masks, normalizer)
+        for teacher in self._teacher:
+            total = total + teacher.compare(logits.float(), images) / pictures
+        return total

@@ -1,10 +1,13 @@
 """AdamW groups and the learning-rate schedule."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 from torch import nn
+
+from segnext.errors import UsageError, describe_unknown
 
 WARMUP_START = 1e-6
 BETAS = (0.9, 0.999)
@@ -26,6 +29,48 @@ def is_decayed(name: str, parameter: nn.Parameter, groups: Literal["ours", "auth
     return parameter.ndim > 1
 
 
+def freeze_parameters(model: nn.Module, starts: Sequence[str]) -> None:
+    """Leave the parameters whose names start with one of `starts` as they are.
+
+    Raises:
+        UsageError: A start fits no parameter, or all are frozen.
+    """
+    names = [name for name, _ in model.named_parameters()]
+    for start in starts:
+        if not any(name.startswith(start) for name in names):
+            parts = sorted({".".join(name.split(".")[:3]) for name in names})
+            raise UsageError(describe_unknown("part to freeze", start, parts))
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not name.startswith(tuple(starts)))
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        msg = f"freeze: {', '.join(starts)} leaves nothing to train"
+        raise UsageError(msg)
+
+
+def set_training_mode(model: nn.Module, starts: Sequence[str]) -> None:
+    """Put a model in training mode, but for the batch norms of frozen parts.
+
+    Their statistics belong to the frozen weights and stay as they are too.
+    """
+    model.train()
+    for name, module in model.named_modules():
+        if isinstance(module, nn.BatchNorm2d) and starts and name.startswith(tuple(starts)):
+            module.eval()
+
+
+def layer_depth(name: str, depths: Sequence[int]) -> int:
+    """Count the encoder's blocks between a parameter of a `SegNeXt` and the decoder.
+
+    The stem and the downsampling before a stage count with its first block.
+    """
+    match = re.match(r"encoder\.stages\.(\d+)\.(?:blocks\.(\d+)\.)?", name)
+    if match is None:
+        return 0
+    stage = int(match[1])
+    block = int(match[2] or 0) if ".norm." not in name.split(".blocks.")[0] else depths[stage] - 1
+    return sum(depths) - sum(depths[:stage]) - block
+
+
 def build_optimizer(
     model: nn.Module,
     *,
@@ -33,14 +78,30 @@ def build_optimizer(
     decoder_lr_factor: float,
     weight_decay: float,
     groups: Literal["ours", "authors"] = "ours",
+    layer_decay: float = 1.0,
+    depths: Sequence[int] = (),
 ) -> torch.optim.AdamW:
-    """Build AdamW over a `SegNeXt`, each parameter in exactly one of up to four groups.
+    """Build AdamW over what is trained of a `SegNeXt`, each parameter in exactly one group.
 
     Each group keeps its full learning rate as `initial_lr`, on which `set_learning_rate` acts.
+
+    Args:
+        model: Whose parameters with `requires_grad` are taken.
+        learning_rate: Of the encoder.
+        decoder_lr_factor: Of the decoder over the encoder.
+        weight_decay: Of the parameters that are decayed.
+        groups: See `is_decayed`.
+        layer_decay: Factor on the encoder's rate per block further from the decoder (Clark et
+            al., arXiv 2003.10555, section 3.1, and later vision recipes).
+        depths: Blocks of each stage, for `layer_decay`.
     """
     sorted_groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         lr = learning_rate * (decoder_lr_factor if name.startswith("decoder.") else 1.0)
+        if layer_decay != 1.0:
+            lr *= layer_decay ** layer_depth(name, depths)
         decay = weight_decay if is_decayed(name, parameter, groups) else 0.0
         sorted_groups.setdefault((lr, decay), []).append(parameter)
     described: list[dict[str, Any]] = [

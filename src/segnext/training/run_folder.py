@@ -2,6 +2,7 @@
 
 runs/roads-segnext_tiny-1/
     config.yaml            every option, with the reason where it was chosen
+    fingerprint.json       what the data are like
     metrics.jsonl          a line per logged step and per validation
     curves.png             loss, learning rate and validation mIoU over steps
     per_class.csv          IoU, accuracy and Dice of every class at the best validation
@@ -9,7 +10,9 @@ runs/roads-segnext_tiny-1/
     contact_sheet.png      the same, for the best weights, at the end
     best.safetensors       weights of the best validation, for evaluate and predict
     last.safetensors       weights of the last validation
+    best/step_000400.safetensors  weights of the best validations, with keep_best above 1
     checkpoint.safetensors full state, for --resume
+    divergence.json        step, loss and pictures, if the loss was not finite
 """
 
 import csv
@@ -19,14 +22,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from matplotlib.figure import Figure
 
 from segnext.errors import TrainingError
 from segnext.metrics import Metrics
 from segnext.storage import write_atomically
-from segnext.training.config import Recipe
-from segnext.training.plan import Choice
+from segnext.training.planning import FINGERPRINT_FILE, Plan, format_recipe
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -49,21 +50,25 @@ class RunFolder:
         self.best = path / "best.safetensors"
         self.last = path / "last.safetensors"
         self.checkpoint = path / CHECKPOINT
+        self.divergence = path / "divergence.json"
         try:
             self.samples.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             msg = f"{path}: the run folder cannot be made ({error.strerror}); choose another --out"
             raise TrainingError(msg) from error
 
-    def write_config(self, recipe: Recipe, choices: Sequence[Choice]) -> None:
-        """Write every option; chosen ones carry their reason as a comment."""
-        reasons = {choice.option: choice.because for choice in choices}
-        lines = []
-        for name, value in recipe.model_dump(mode="json").items():
-            text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
-            line = f"{name}: {text.splitlines()[0]}"
-            lines.append(f"{line}  # {reasons[name]}" if name in reasons else line)
-        write_atomically(self.config, ("\n".join(lines) + "\n").encode())
+    def kept(self, step: int) -> Path:
+        """Return where the weights of one of the best validations lie."""
+        return self.path / "best" / f"step_{step:06}.safetensors"
+
+    def all_kept(self) -> list[Path]:
+        """Return the weights of best validations that are there."""
+        return sorted((self.path / "best").glob("step_*.safetensors"))
+
+    def write_plan(self, plan: Plan) -> None:
+        """Write every option, chosen ones with their reason, and the fingerprint of the data."""
+        write_atomically(self.config, format_recipe(plan.recipe, plan.choices).encode())
+        plan.save_fingerprint(self.path / FINGERPRINT_FILE)
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Add a line to the metrics log."""

@@ -1,37 +1,35 @@
 """The training loop."""
 
+import json
 import math
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from types import FrameType
 
 import torch
-from torch import Tensor
 
 from segnext.data import FolderDataset
-from segnext.errors import SegnextError, TrainingError
+from segnext.errors import TrainingError
 from segnext.inference import score_images
 from segnext.metrics import Metrics, compute_metrics
+from segnext.models import SegNeXt
+from segnext.spec import ModelSpec
+from segnext.storage import write_atomically
+from segnext.training.average import average_weights
 from segnext.training.checkpoint import Progress, restore_checkpoint, write_checkpoint
 from segnext.training.display import Display
-from segnext.training.learner import Learner
+from segnext.training.learner import Batch, Learner, StepResult
 from segnext.training.run_folder import RunFolder
 from segnext.training.samples import draw_samples
-from segnext.weights import save_model
-
-
-class StoppedError(SegnextError):
-    """The run was asked to stop; its state is saved."""
-
-    exit_code = 130
+from segnext.training.stopping import EXIT_CODES, StoppedError, listen_for_stop
+from segnext.training.tracking import Trackers
+from segnext.weights import load_model, save_model
 
 
 class Trainer:
-    """One run, from its first step or from a checkpoint.
+    """One run, from its first step or from a checkpoint, in one process or many.
+
+    Every process does every step; only the main one writes and speaks. All decisions (a better
+    validation, a stop, a checkpoint) follow from numbers that all of them share.
 
     Args:
         learner: Model, average and optimizer.
@@ -50,69 +48,106 @@ class Trainer:
         self.learner = learner
         self.recipe = learner.recipe
         self.spec = learner.spec
+        self.processes = learner.processes
         self.val = val
         self.folder = folder
         self.display = display
         self.progress = Progress()
         self.best_metrics: Metrics | None = None
+        self._saved_step = -1
+        self._saved_at = time.monotonic()
 
     def restore(self, progress: Progress) -> None:
         """Continue from the folder's checkpoint, which stands at `progress`."""
+        learner = self.learner
         restore_checkpoint(
             self.folder.checkpoint,
-            model=self.learner.model,
-            average=self.learner.average,
-            optimizer=self.learner.optimizer,
+            model=learner.model,
+            average=learner.average,
+            optimizer=learner.optimizer,
+            scaler=learner.scaler,
         )
-        self.folder.cut_log(progress.log_bytes)
+        if self.processes.is_main:
+            self.folder.cut_log(progress.log_bytes)
         self.progress = progress
+        self._saved_step = progress.step
 
     def fit(self) -> None:
         """Train to the last step, validating, saving and drawing on the way.
 
         Raises:
-            TrainingError: The loss is not finite.
+            TrainingError: Loss or gradients are not finite.
             StoppedError: SIGINT or SIGTERM asked to stop; the run can be resumed.
         """
         recipe, progress = self.recipe, self.progress
+        if progress.finished:
+            return
         window = _Window(recipe.batch_size)
-        with self.display.running(recipe.max_steps), _stop_signals() as stop:
-            for images, masks in self.learner.batches(progress.step):
-                window.add(self.learner.learn(progress.step, images, masks))
-                progress.step += 1
-                progress.elapsed_s += window.lap()
-                if progress.step % recipe.log_every == 0 or progress.step == recipe.max_steps:
-                    self._log(window)
-                if progress.step % recipe.validate_every == 0 or progress.step == recipe.max_steps:
-                    self._validate()
-                    progress.elapsed_s += window.lap()
-                    self._save()
-                    window.clear()
-                if stop.is_set() and progress.step < recipe.max_steps:
-                    self._save()
-                    raise StoppedError(self._stopped())
-
-    def _log(self, window: "_Window") -> None:
-        progress = self.progress
-        loss, images_per_s = window.summary()
-        if not math.isfinite(loss):
-            msg = (
-                f"the loss is {loss} near step {progress.step}; lower learning_rate "
-                f"(now {self.recipe.learning_rate:g}) and resume from the last good checkpoint, "
-                f"{self.folder.checkpoint}"
-            )
-            raise TrainingError(msg)
-        lr = self.learner.learning_rate
-        self.folder.append(
-            {
-                "kind": "train",
-                "step": progress.step,
-                "loss": loss,
-                "lr": lr,
-                "images_per_s": round(images_per_s, 3),
-                "elapsed_s": round(progress.elapsed_s, 2),
-            }
+        trackers = Trackers(
+            recipe.trackers if self.processes.is_main else (),
+            self.folder.path,
+            recipe.model_dump(mode="json"),
         )
+        try:
+            with self.display.running(recipe.max_steps), listen_for_stop() as stop:
+                for batch in self.learner.batches(progress.step):
+                    self._step(batch, window, trackers)
+                    if progress.finished:
+                        break
+                    self._stop_or_save(stop.number)
+        finally:
+            trackers.close()
+        if recipe.average_best:
+            self._try_average()
+
+    def _step(self, batch: Batch, window: "_Window", trackers: Trackers) -> None:
+        recipe, progress = self.recipe, self.progress
+        result = self.learner.learn(progress.step, batch)
+        if not result.finite:
+            raise TrainingError(self._explain_divergence(result))
+        window.add(result)
+        progress.step += 1
+        progress.elapsed_s += window.lap()
+        last = progress.step == recipe.max_steps
+        if progress.step % recipe.log_every == 0 or last:
+            self._log(window, trackers)
+        if progress.step % recipe.validate_every == 0 or last:
+            self._validate(trackers)
+            progress.finished = last or (recipe.patience and progress.stale >= recipe.patience) > 0
+            progress.elapsed_s += window.lap()
+            self._save()
+            window.clear()
+
+    def _stop_or_save(self, signal_number: int) -> None:
+        """Stop if any process was asked to; else save if the last checkpoint is old."""
+        due = time.monotonic() - self._saved_at >= self.recipe.checkpoint_every
+        asked = torch.tensor([signal_number == number for number in EXIT_CODES] + [due])
+        agreed = self.processes.sum(asked.to(self.learner.device, torch.int32)).tolist()
+        *stops, save = agreed
+        if not any(agreed):
+            return
+        if save or self._saved_step != self.progress.step:
+            self._save()
+        for code, wanted in zip(EXIT_CODES.values(), stops, strict=True):
+            if wanted:
+                raise StoppedError(self._stopped(), code)
+
+    def _log(self, window: "_Window", trackers: Trackers) -> None:
+        progress = self.progress
+        loss, norm, images_per_s = window.summary()
+        lr = self.learner.learning_rate
+        record = {
+            "kind": "train",
+            "step": progress.step,
+            "loss": loss,
+            "lr": lr,
+            "gradient_norm": norm,
+            "images_per_s": round(images_per_s, 3),
+            "elapsed_s": round(progress.elapsed_s, 2),
+        }
+        if self.processes.is_main:
+            self.folder.append(record)
+            trackers.log(record)
         remaining = self.recipe.max_steps - progress.step
         self.display.show_step(
             progress.step,
@@ -123,34 +158,36 @@ class Trainer:
             miou=progress.last_miou,
         )
 
-    def _validate(self) -> None:
+    def _validate(self, trackers: Trackers) -> None:
         progress, classes = self.progress, self.spec.classes
-        matrix = score_images(self.learner.average, self.spec, self.val)
-        metrics = compute_metrics(matrix.counts)
-        if not metrics.pixels:
-            msg = "the val split has no labelled pixel to measure anything on"
-            raise TrainingError(msg)
+        metrics = self._score(self.learner.average)
         best = metrics.miou >= progress.best_miou
         progress.last_miou = metrics.miou
+        progress.stale = 0 if best else progress.stale + 1
         if best:
             progress.best_miou, progress.best_step = metrics.miou, progress.step
             self.best_metrics = metrics
+        kept = sorted([*progress.kept, [metrics.miou, progress.step]], reverse=True)
+        progress.kept = kept[: self.recipe.keep_best]
+        if not self.processes.is_main:
+            return
+        record = {
+            "kind": "val",
+            "step": progress.step,
+            "miou": metrics.miou,
+            "pixel_accuracy": metrics.pixel_accuracy,
+            "mean_accuracy": metrics.mean_accuracy,
+            "iou_per_class": {
+                name: None if math.isnan(value) else value
+                for name, value in zip(
+                    classes.label_names, metrics.iou_per_class.tolist(), strict=True
+                )
+            },
+        }
+        self.folder.append(record)
+        trackers.log(record)
+        if best:
             self.folder.write_per_class(classes.label_names, metrics)
-        self.folder.append(
-            {
-                "kind": "val",
-                "step": progress.step,
-                "miou": metrics.miou,
-                "pixel_accuracy": metrics.pixel_accuracy,
-                "mean_accuracy": metrics.mean_accuracy,
-                "iou_per_class": {
-                    name: None if math.isnan(value) else value
-                    for name, value in zip(
-                        classes.label_names, metrics.iou_per_class.tolist(), strict=True
-                    )
-                },
-            }
-        )
         self._save_weights(metrics, best=best)
         self.folder.draw_curves()
         draw_samples(
@@ -161,7 +198,55 @@ class Trainer:
         )
         self.display.show_validation(progress.step, metrics, best=best)
 
+    def _score(self, model: SegNeXt) -> Metrics:
+        """Score the whole split, each process its share of the pictures."""
+        share = self.processes.share(len(self.val))
+        matrix = score_images(model, self.spec, self.val, indices=share)
+        counts = torch.from_numpy(matrix.counts).to(self.learner.device)
+        metrics = compute_metrics(self.processes.sum(counts).cpu().numpy())
+        if not metrics.pixels:
+            msg = "the val split has no labelled pixel to measure anything on"
+            raise TrainingError(msg)
+        return metrics
+
     def _save_weights(self, metrics: Metrics, *, best: bool) -> None:
+        spec = self._scored(metrics)
+        save_model(self.learner.average, self.folder.last, spec)
+        if best:
+            save_model(self.learner.average, self.folder.best, spec)
+        if self.recipe.keep_best > 1:
+            self._keep_weights(spec.score)
+
+    def _keep_weights(self, score: dict[str, object]) -> None:
+        step = self.progress.step
+        steps = [int(entry[1]) for entry in self.progress.kept]
+        if step in steps:
+            spec = replace(self.spec, score=score)
+            save_model(self.learner.average, self.folder.kept(step), spec)
+        wanted = {self.folder.kept(kept) for kept in steps}
+        for path in self.folder.all_kept():
+            if path not in wanted:
+                path.unlink()
+
+    def _try_average(self) -> None:
+        """Replace the best weights by the mean of the kept ones, if that scores higher."""
+        progress = self.progress
+        paths = [self.folder.kept(int(step)) for _, step in progress.kept]
+        device = self.learner.device
+        model = average_weights([load_model(path) for path in paths]).to(device).eval()
+        metrics = self._score(model)
+        better = metrics.miou > progress.best_miou
+        if self.processes.is_main and better:
+            save_model(model, self.folder.best, self._scored(metrics))
+            self.folder.write_per_class(self.spec.classes.label_names, metrics)
+        if better:
+            self.best_metrics, progress.best_miou = metrics, metrics.miou
+        self.display.say(
+            f"mean of the {len(paths)} best weights: val mIoU {metrics.miou:.1%}, "
+            f"{'kept as best' if better else 'not better, left out'}"
+        )
+
+    def _scored(self, metrics: Metrics) -> ModelSpec:
         score = {
             "miou": metrics.miou,
             "pixel_accuracy": metrics.pixel_accuracy,
@@ -170,18 +255,20 @@ class Trainer:
             "protocol": self.spec.protocol.describe(),
             "step": self.progress.step,
         }
-        spec = replace(self.spec, score=score)
-        save_model(self.learner.average, self.folder.last, spec)
-        if best:
-            save_model(self.learner.average, self.folder.best, spec)
+        return replace(self.spec, score=score)
 
     def _save(self) -> None:
+        self._saved_step, self._saved_at = self.progress.step, time.monotonic()
+        if not self.processes.is_main:
+            return
+        learner = self.learner
         self.progress.log_bytes = self.folder.log_length()
         write_checkpoint(
             self.folder.checkpoint,
-            model=self.learner.model,
-            average=self.learner.average,
-            optimizer=self.learner.optimizer,
+            model=learner.model,
+            average=learner.average,
+            optimizer=learner.optimizer,
+            scaler=learner.scaler,
             progress=self.progress,
             recipe=self.recipe.model_dump(mode="json"),
         )
@@ -192,9 +279,29 @@ class Trainer:
             f"saved; go on with segnext train --resume {self.folder.path}"
         )
 
+    def _explain_divergence(self, result: StepResult) -> str:
+        """Name the step, the pictures it saw, and the last checkpoint, which is good."""
+        step = self.progress.step
+        names = self.learner.picture_names(step)
+        if self.processes.is_main:
+            about = {"step": step, "loss": str(result.loss), "pictures": names}
+            write_atomically(self.folder.divergence, json.dumps(about, indent=1).encode())
+        what = "loss" if not math.isfinite(result.loss) else "norm of the gradients"
+        value = result.loss if what == "loss" else result.gradient_norm
+        saved = (
+            f"the last good checkpoint is {self.folder.checkpoint}, at step {self._saved_step}"
+            if self._saved_step >= 0
+            else "there is no checkpoint yet"
+        )
+        return (
+            f"step {step}: the {what} is {value} on {', '.join(names[:4])} (all of the batch in "
+            f"{self.folder.divergence}); {saved}; look at these pictures and masks, lower "
+            f"learning_rate (now {self.recipe.learning_rate:g}) or set clip_norm"
+        )
+
 
 class _Window:
-    """Losses and time since the last log line; losses stay on the device until asked for."""
+    """Losses and time since the last log line."""
 
     def __init__(self, batch_size: int) -> None:
         self.batch_size = batch_size
@@ -202,39 +309,22 @@ class _Window:
         self.clear()
 
     def clear(self) -> None:
-        self._losses: list[Tensor] = []
+        self._results: list[StepResult] = []
         self._start = time.perf_counter()
 
-    def add(self, loss: Tensor) -> None:
-        self._losses.append(loss)
+    def add(self, result: StepResult) -> None:
+        self._results.append(result)
 
     def lap(self) -> float:
         now = time.perf_counter()
         passed, self._last = now - self._last, now
         return passed
 
-    def summary(self) -> tuple[float, float]:
-        """Return mean loss and images per second, and start anew."""
-        loss = torch.stack(self._losses).mean().item()
-        speed = len(self._losses) * self.batch_size / (time.perf_counter() - self._start)
+    def summary(self) -> tuple[float, float, float]:
+        """Return mean loss, mean gradient norm and images per second, and start anew."""
+        count = len(self._results)
+        loss = sum(result.loss for result in self._results) / count
+        norm = sum(result.gradient_norm for result in self._results) / count
+        speed = count * self.batch_size / (time.perf_counter() - self._start)
         self.clear()
-        return loss, speed
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """Set an event on SIGINT and SIGTERM, so that a run stops between two steps."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop  # signals belong to the main thread; elsewhere nobody asks us to stop
-        return
-
-    def request(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        return loss, norm, speed

@@ -1,0 +1,76 @@
+"""`segnext plan`: look at a data set, choose every option of a training, and say why."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from segnext.cli.options import Data, Device, Group, IgnoreIndex, SplitSeed
+
+
+def plan(
+    data: Data,
+    out: Annotated[
+        Path, typer.Option(help="Folder for plan.yaml and fingerprint.json.", show_default=False)
+    ] = Path("plan"),
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a plan that is there, edits and all.")
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option(help="Model name, see segnext models. [default: segnext_tiny]")
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(help="pretrained, none, or weights to start from. [default: pretrained]"),
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Wall time of the run, such as 30m, 2h or 1h30m.")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="What a step may take on one device, such as 8GB.")
+    ] = None,
+    domain: Annotated[
+        str | None,
+        typer.Option(help="What pictures show: street, overhead, microscopy, document or object."),
+    ] = None,
+    device: Device = None,
+    group: Group = None,
+    ignore_index: IgnoreIndex = None,
+    split_seed: SplitSeed = 0,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any other option, name=value. May be repeated."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+) -> None:
+    """Measure the data and this machine, and write down every choice of a training with its reason.
+
+    The plan may be edited; segnext train obeys it and checks it against the data.
+
+    Example: segnext plan roads/ --domain street --budget 2h --out plans/roads
+
+    Then: segnext train --plan plans/roads/plan.yaml
+    """
+    from segnext.training import plan as make_plan
+    from segnext.training.arguments import parse_overrides
+    from segnext.training.display import Display
+
+    given = {
+        "model": model,
+        "init": init,
+        "budget": budget,
+        "memory": memory,
+        "domain": domain,
+        "device": device,
+        "group": group,
+        "ignore_index": tuple(ignore_index) if ignore_index else None,
+        "split_seed": split_seed or None,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
+    made = make_plan(data, **options | parse_overrides(overrides or []))
+    path = made.save(out, overwrite=overwrite)
+    display = Display(quiet=quiet)
+    for line in (*made.fingerprint.describe(), *made.notes):
+        display.say(line)
+    display.show_choices(made.choices)
+    display.say(f"written to {path}; edit it, then segnext train --plan {path}")

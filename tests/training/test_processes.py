@@ -1,0 +1,66 @@
+"""One run in one, two and four gloo processes: the same losses, the same score, one set of files."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segnext.training.processes import Processes
+
+SMALL = "embed_dims=[16,32,32,32]", "depths=[1,1,1,1]", "mlp_ratios=[2,2,2,2]", "decoder_width=32"
+
+
+def launch(scenes: Path, out: Path, processes: int, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m"]
+    if processes > 1:
+        command += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
+    command += ["segnext", "train", str(scenes), "--out", str(out), "--device", "cpu"]
+    command += ["--max-steps", "6", "--batch-size", "4", "--workers", "0", "--init", "none"]
+    command += ["--crop", "64x64", "--set", "validate_every=3", "--set", "log_every=1"]
+    command += [word for option in SMALL for word in ("--set", f"model_options.{option}")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "SEGNEXT_OFFLINE": "1"}
+    return subprocess.run(
+        [*command, *words], capture_output=True, text=True, env=environment, timeout=300
+    )
+
+
+def read(out: Path, kind: str) -> list[dict[str, Any]]:
+    records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    return [record for record in records if record["kind"] == kind]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="gloo under torchrun is for POSIX here")
+def test_any_number_of_processes_trains_alike(scenes: Path, tmp_path: Path) -> None:
+    for count in (1, 2, 4):
+        done = launch(scenes, tmp_path / str(count), count)
+        assert done.returncode == 0, done.stderr
+    one = read(tmp_path / "1", "train")
+    assert [record["step"] for record in one] == [1, 2, 3, 4, 5, 6]
+    for count in (2, 4):
+        many = read(tmp_path / str(count), "train")
+        assert [r["loss"] for r in many] == pytest.approx([r["loss"] for r in one], abs=1e-4)
+        scores = [[r["miou"] for r in read(tmp_path / str(n), "val")] for n in (1, count)]
+        # A pixel whose two best logits nearly tie may fall either way.
+        assert scores[1] == pytest.approx(scores[0], abs=1e-3)
+
+
+def test_shares_are_whole_and_disjoint() -> None:
+    processes = Processes.alone()
+    for count in (1, 2, 3, 5):
+        processes.count = count
+        shares = []
+        for processes.rank in range(count):
+            shares.append(processes.share(7))
+        assert [number for share in shares for number in share] == list(range(7))
+        assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_a_lone_process_makes_things_itself() -> None:
+    processes = Processes.alone()
+    assert processes.is_main
+    assert processes.once(lambda: 5) == 5
