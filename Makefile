@@ -19,7 +19,8 @@ demo: $(VENV)/installed
 	$(BIN)/segnext data synthetic $(DEMO)/scenes --val 24 --test 20
 	test -f $(DEMO)/run/checkpoint.safetensors \
 	  && $(BIN)/segnext train --resume $(DEMO)/run \
-	  || $(BIN)/segnext train $(DEMO)/scenes --out $(DEMO)/run --max-steps 380 --set validate_every=95 --set photometric=false
+	  || $(BIN)/segnext train $(DEMO)/scenes --out $(DEMO)/run --init none --max-steps 380 \
+	       --set validate_every=95 --set photometric=false --set class_weights=none
 	$(BIN)/segnext evaluate $(DEMO)/run/best.safetensors $(DEMO)/scenes --split test
 	$(BIN)/segnext predict $(DEMO)/run/best.safetensors $(DEMO)/scenes/test/images --out $(DEMO)/predictions
 	@echo

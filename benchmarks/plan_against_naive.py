@@ -3,12 +3,13 @@
 python benchmarks/plan_against_naive.py OUT --set camvid=DIR:street --set weeds=DIR:overhead \
     --synthetic --minutes 4 --seeds 0 1 [--threads 1]
 
-The fixed recipe is what one config for everything would be: 256x256 crops, batch 8, rate 1e-3, plain
-cross-entropy, scales 0.5 to 2, mirroring, pixels divided by fixed numbers. Both arms start from
-scratch, and share optimizer, moving average and everything else. The time of a step of each is
-measured first, interleaved, median of 7; each arm then does as many steps as fit into the minutes, so
-that other programs on the machine do not decide. Results are added to OUT/results.jsonl; what is there
-is not run again.
+The fixed recipe is what one config for everything would be: 256x256 crops, batch 8, rate 1e-3,
+plain cross-entropy, scales 0.5 to 2, mirroring, pixels divided by fixed numbers. Both arms start
+from scratch, and share the model (a narrow, shallow one, so that minutes on a CPU show something),
+optimizer, moving average and everything else. The time of a step of each is measured first,
+interleaved, median of 7; each arm then does as many steps as fit into the minutes, so that other
+programs on the machine do not decide. Results are added to OUT/results.jsonl; what is there is not
+run again.
 """
 
 import argparse
@@ -24,6 +25,7 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("out", type=Path)
 parser.add_argument("--set", action="append", default=[], help="NAME=DIR:DOMAIN[:MINUTES[:IGNORE]]")
 parser.add_argument("--synthetic", action="store_true", help="add three synthetic domains")
+parser.add_argument("--ablate", action="store_true", help="also the plan with one part changed")
 parser.add_argument("--minutes", type=float, default=4.0)
 parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
 parser.add_argument("--threads", type=int, default=1)
@@ -42,6 +44,15 @@ from segnext.training.processes import Processes  # noqa: E402
 torch.set_num_threads(options.threads)
 DOMAINS = {"specks": "microscopy", "defects": "microscopy", "bands": "overhead"}
 ROUNDS = 7
+CHANGES: dict[str, dict[str, Any]] = {
+    "plan, no moving average": {"ema_decay": 0.0},
+    "plan, no class weights": {"class_weights": "none"},
+    "plan, no rare crops": {"rare_crop": 0.0},
+    "plan, crops of half the side": {"crop_size": (160, 224), "batch_size": 8},
+    "plan, whole pictures": {"crop_size": (352, 480), "batch_size": 2},
+    "plan, with Lovasz": {"loss": {"cross_entropy": 1.0, "lovasz": 1.0}},
+}
+NARROW = {"embed_dims": (16, 32, 80, 128), "depths": (1, 1, 2, 1), "decoder_width": 128}
 
 
 def fixed_recipe(channels: int) -> dict[str, Any]:
@@ -81,12 +92,15 @@ def time_steps(recipes: dict[str, Recipe], data: Any) -> dict[str, float]:
 def run_set(name: str, root: Path, domain: str, minutes: float, ignored: tuple[int, ...]) -> None:
     results = options.out / "results.jsonl"
     shared = {"init": "none", "ignore_index": ignored, "device": "cpu", "num_workers": 0}
+    shared |= {"model_options": NARROW}
     data = open_folder(root, ignore_index=ignored)
     planned = segnext.plan(root, domain=domain, max_steps=1000, **shared).recipe
     fixed = segnext.plan(root, max_steps=1000, **shared, **fixed_recipe(data.channels)).recipe
     # The fixed recipe knows nothing of clipping or missing pixels.
     fixed = fixed.model_copy(update={"low": None, "high": None, "nodata": None})
     recipes = {"plan": planned, "fixed": fixed}
+    if options.ablate:
+        recipes |= {name: planned.model_copy(update=change) for name, change in CHANGES.items()}
     done = (
         [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
     )
@@ -100,13 +114,13 @@ def run_set(name: str, root: Path, domain: str, minutes: float, ignored: tuple[i
             continue
         steps = int(60 * minutes / step_s[arm])
         values = recipes[arm].model_dump()
-        if arm == "plan":  # what depends on the number of steps is chosen for that number
+        if arm != "fixed":  # what depends on the number of steps is chosen for that number
             for option in ("warmup_steps", "scale_range", "validate_every"):
                 del values[option]
         values |= {"max_steps": steps, "warmup_steps": steps // 20, "seed": seed}
         values |= {"validate_every": max(1, steps // 4), "checkpoint_every": 1e6}
         values = {key: value for key, value in values.items() if key != "data"}
-        directory = options.out / f"{name}-{arm}-{seed}"
+        directory = options.out / f"{name}-{arm.replace(' ', '_')}-{seed}"
         shutil.rmtree(directory, ignore_errors=True)
         run = segnext.train(root, out=directory, quiet=True, **values)
         test = segnext.evaluate(run.best, root, split="test", ignore_index=ignored, device="cpu")

@@ -1,4 +1,4 @@
-"""Ctrl-C in a terminal reaches the training process and its workers; the run must survive it."""
+"""A signal to the whole group reaches the run and its workers; the run must survive it."""
 
 import json
 import os
@@ -17,11 +17,14 @@ SMALL = "embed_dims=[16,32,32,32]", "depths=[1,1,1,1]", "decoder_width=32", "ran
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="process groups are POSIX")
-def test_ctrl_c_saves_and_the_run_goes_on(scenes: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_the_run_can_go_on(
+    number: signal.Signals, exit_code: int, scenes: Path, tmp_path: Path
+) -> None:
     run = tmp_path / "run"
     words = [sys.executable, "-m", "segnext", "train", str(scenes), "--out", str(run)]
     words += ["--max-steps", "400", "--batch-size", "2", "--workers", "1", "--device", "cpu"]
-    words += ["--set", "validate_every=400", "--set", "log_every=1"]
+    words += ["--crop", "64x64", "--set", "validate_every=400", "--set", "log_every=1"]
     words += [word for option in SMALL for word in ("--set", f"model_options.{option}")]
     process = subprocess.Popen(
         words, stderr=subprocess.PIPE, text=True, start_new_session=True, env=os.environ
@@ -32,9 +35,9 @@ def test_ctrl_c_saves_and_the_run_goes_on(scenes: Path, tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         assert process.poll() is None, process.stderr
         time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
+    assert process.returncode == exit_code, said
     assert "everything is saved; go on with segnext train --resume" in " ".join(said.split())
     assert "Traceback" not in said
     done = json.loads(log.read_text().splitlines()[-1])["step"]

@@ -55,6 +55,18 @@ def test_checkpointing_gives_the_same_gradients_as_without() -> None:
         torch.testing.assert_close(found, expected)
 
 
+def test_checkpointing_counts_each_batch_once_in_running_statistics() -> None:
+    plain = build(drop_path_rate=0.0).train()
+    saving = build(drop_path_rate=0.0, activation_checkpointing=True).train()
+    saving.load_state_dict(plain.state_dict())
+    for encoder in (plain, saving):
+        for step in range(2):
+            images = torch.randn(4, 3, 40, 40, generator=torch.Generator().manual_seed(step))
+            sum(f.square().mean() for f in encoder(images)).backward()
+    for (name, expected), found in zip(plain.named_buffers(), saving.buffers(), strict=True):
+        torch.testing.assert_close(found, expected, msg=name)
+
+
 @pytest.mark.parametrize("activation_checkpointing", [False, True])
 def test_drop_path_of_a_sample_does_not_depend_on_its_batch(activation_checkpointing: bool) -> None:
     block = {"drop_path_rate": 0.5, "activation_checkpointing": activation_checkpointing}

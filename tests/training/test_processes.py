@@ -14,7 +14,9 @@ from segnext.training.processes import Processes
 SMALL = "embed_dims=[16,32,32,32]", "depths=[1,1,1,1]", "mlp_ratios=[2,2,2,2]", "decoder_width=32"
 
 
-def launch(scenes: Path, out: Path, processes: int, *words: str) -> subprocess.CompletedProcess[str]:
+def launch(
+    scenes: Path, out: Path, processes: int, *words: str
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m"]
     if processes > 1:
         command += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]

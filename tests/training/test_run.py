@@ -10,9 +10,12 @@ from safetensors.torch import load_file
 
 from runs import TINY, lines, run, without_times
 from segnext.errors import DataError, TrainingError, UsageError
+from segnext.metrics import Metrics
+from segnext.models import SegNeXt
 from segnext.training import StoppedError, train
 from segnext.training.display import Display
 from segnext.training.learner import Batch, Learner, StepResult
+from segnext.training.trainer import Trainer
 from segnext.weights import load_model
 
 
@@ -210,3 +213,79 @@ def test_a_short_training_on_camvid_lowers_the_loss(shared: Path, tmp_path: Path
     losses = [r["loss"] for r in lines(tmp_path / "run") if r["kind"] == "train"]
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
     assert lines(tmp_path / "run")[-1]["miou"] > 0.05
+
+
+def test_a_run_ends_early_where_nothing_gets_better(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = iter([0.3, 0.2, 0.1, 0.9])
+    score = Trainer._score
+
+    def fall(self: Trainer, model: SegNeXt) -> Metrics:
+        return replace(score(self, model), miou=next(found))
+
+    monkeypatch.setattr(Trainer, "_score", fall)
+    folder = tmp_path / "run"
+    result = run(scenes, folder, max_steps=8, validate_every=2, patience=2)
+    assert result.steps == 6
+    assert [record["miou"] for record in lines(folder) if record["kind"] == "val"] == [
+        0.3,
+        0.2,
+        0.1,
+    ]
+    monkeypatch.undo()
+    again = train(resume=folder, quiet=True)  # nothing is left to do
+    assert again.steps == 6
+
+
+def test_the_best_weights_are_kept_and_their_mean_tried(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = iter([0.1, 0.3, 0.2, 0.9])
+    score = Trainer._score
+
+    def rank(self: Trainer, model: SegNeXt) -> Metrics:
+        return replace(score(self, model), miou=next(found))
+
+    monkeypatch.setattr(Trainer, "_score", rank)
+    folder = tmp_path / "run"
+    options = {"max_steps": 3, "validate_every": 1, "keep_best": 2, "average_best": True}
+    result = run(scenes, folder, **options)
+    kept = sorted(path.name for path in (folder / "best").iterdir())
+    assert kept == ["step_000002.safetensors", "step_000003.safetensors"]
+    assert result.metrics.miou == 0.9
+    one, other = (load_file(folder / "best" / name) for name in kept)
+    mean = load_file(result.best)
+    for name, value in mean.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, (one[name] + other[name]) / 2)
+
+
+def test_a_dry_run_writes_nothing(
+    scenes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    train(scenes, **TINY, max_steps=4, dry_run=True)
+    assert not list(tmp_path.iterdir())
+    said = " ".join(capsys.readouterr().err.split())
+    assert "dry run: one step (loss " in said
+    assert "4 steps would go to runs/scenes-segnext_tiny-1" in said
+
+
+def test_a_run_starts_from_weights_of_other_classes(
+    scenes: Path, scene_weights: Path, tmp_path: Path
+) -> None:
+    result = run(scenes, tmp_path / "run", init=str(scene_weights), learning_rate=1e-9, ema_decay=0)
+    ours, theirs = load_file(result.best), load_file(scene_weights)
+    name = "decoder.classifier.weight"
+    torch.testing.assert_close(ours[name], theirs[name], atol=1e-4, rtol=1e-4)
+
+
+def test_resuming_may_change_the_machine_alone(scenes: Path, tmp_path: Path) -> None:
+    run(scenes, tmp_path / "run")
+    train(resume=tmp_path / "run", quiet=True, num_workers=1, device="cpu")
+    with pytest.raises(UsageError, match=r"give nothing else but device"):
+        train(resume=tmp_path / "run", quiet=True, batch_size=8)

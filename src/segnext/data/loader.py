@@ -134,8 +134,10 @@ class _Steps:
 def _start_worker(_: int) -> None:
     # Workers already run side by side; OpenCV's own threads would only compete with them.
     cv2.setNumThreads(0)
-    # Ctrl-C reaches the whole group; the main process finishes its step and ends the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C, or a scheduler's SIGTERM, reaches the whole group; the main process finishes its step
+    # and ends the workers, which also end by themselves once it is gone.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def read_ahead(

@@ -13,7 +13,8 @@ Shapes: B batch, C channels of a stage, H and W height and width of the image. A
 (B, C, ceil(H / s), ceil(W / s)) with stride s = 4, 8, 16, 32.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -133,6 +134,26 @@ class Block(nn.Module):
         scale2 = self.scale2[:, None, None] if keep2 is None else self.scale2[:, None, None] * keep2
         return images + scale2 * self.ffn(self.norm2(images))  # type: ignore[no-any-return]
 
+    def contexts(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+        """Return what surrounds a checkpointed forward pass and its recomputation."""
+        return nullcontext(), self._hold_running_statistics()
+
+    @contextmanager
+    def _hold_running_statistics(self) -> Iterator[None]:
+        # The forward pass moved them already: the recomputation moves copies.
+        held = [
+            (norm, name, value)
+            for norm in (self.norm1, self.norm2)
+            for name, value in norm.named_buffers()
+        ]
+        for norm, name, value in held:
+            setattr(norm, name, value.clone())
+        try:
+            yield
+        finally:
+            for norm, name, value in held:
+                setattr(norm, name, value)
+
 
 def layer_scale(channels: int) -> nn.Parameter:
     """Build the per-channel scale (C,) of a residual branch, which starts almost closed."""
@@ -166,7 +187,7 @@ class Stage(nn.Module):
         channels: C of this stage.
         activation_checkpointing: Recompute the blocks in the backward pass instead of keeping
             their activations. Randomness is drawn outside the recomputed part, so both passes
-            see the same.
+            see the same; running statistics move in the first alone.
     """
 
     def __init__(
@@ -191,7 +212,13 @@ class Stage(nn.Module):
             keep1, keep2 = block.draw(images)
             if self.activation_checkpointing and self.training:
                 images = checkpoint(
-                    block, images, keep1, keep2, use_reentrant=False, preserve_rng_state=False
+                    block,
+                    images,
+                    keep1,
+                    keep2,
+                    use_reentrant=False,
+                    preserve_rng_state=False,
+                    context_fn=block.contexts,
                 )
             else:
                 images = block(images, keep1, keep2)

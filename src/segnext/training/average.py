@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from segnext.models import SegNeXt
+from segnext.training.sharding import local_part
 
 
 class WeightAverage:
@@ -16,7 +17,8 @@ class WeightAverage:
     point (batch statistics) are averaged too; others are copied.
 
     Args:
-        average: A module of the same architecture; its values are overwritten.
+        average: A module of the same architecture, sharded as the model is; its values are
+            overwritten.
         decay: Upper bound of the decay, in [0, 1). 0 copies.
     """
 
@@ -31,7 +33,9 @@ class WeightAverage:
         ours, theirs = self.average.state_dict(), model.state_dict()
         floats = [name for name, value in ours.items() if value.is_floating_point()]
         torch._foreach_lerp_(
-            [ours[name] for name in floats], [theirs[name] for name in floats], weight
+            [local_part(ours[name]) for name in floats],
+            [local_part(theirs[name]) for name in floats],
+            weight,
         )
         for name in ours.keys() - set(floats):
             ours[name].copy_(theirs[name])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from segnext.errors import TrainingError
 from segnext.storage import write_atomically
+from segnext.training.sharding import cut_like, gather, load_whole
 
 _KEY = "segnext_run"
 
@@ -31,6 +32,7 @@ class Progress:
         stale: Validations since the best one.
         kept: mIoU and step of the best validations, the best first.
         finished: Nothing is left to do.
+        unlogged: Loss, norm of the gradients and seconds of the steps since the last log line.
     """
 
     step: int = 0
@@ -42,6 +44,7 @@ class Progress:
     stale: int = 0
     kept: list[list[float]] = field(default_factory=list)
     finished: bool = False
+    unlogged: list[list[float]] = field(default_factory=list)
 
 
 def write_checkpoint(
@@ -53,8 +56,12 @@ def write_checkpoint(
     scaler: torch.amp.GradScaler,
     progress: Progress,
     recipe: Mapping[str, Any],
+    is_main: bool = True,
 ) -> None:
     """Write everything a resumed run needs, to a temporary name first.
+
+    The file is the same with sharded and with whole weights. Where they are sharded every process
+    must call this.
 
     Args:
         path: Replaced in one move once the new file is safely on disk.
@@ -64,13 +71,20 @@ def write_checkpoint(
         scaler: Of fp16 gradients; empty for other precisions.
         progress: Where the run stands.
         recipe: The resolved configuration, JSON-ready.
+        is_main: Whether this process writes; others only give their parts.
     """
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
     for name, parameter in model.named_parameters():
         for entry, value in optimizer.state.get(parameter, {}).items():
             tensors[f"optimizer.{entry}.{name}"] = value
-    stored = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    stored = {}
+    for name, value in tensors.items():
+        whole = gather(value.detach())
+        if is_main:  # one whole tensor at a time elsewhere
+            stored[name] = whole.cpu().contiguous()
+    if not is_main:
+        return
     about = {"progress": asdict(progress), "recipe": dict(recipe), "scaler": scaler.state_dict()}
     write_atomically(path, save(stored, {"format": "pt", _KEY: json.dumps(about)}))
 
@@ -86,7 +100,7 @@ def read_about(path: Path) -> tuple[Progress, dict[str, Any]]:
             about = json.loads((file.metadata() or {})[_KEY])
         return Progress(**about["progress"]), about["recipe"]
     except FileNotFoundError as error:
-        msg = f"{path}: no checkpoint there; a run writes its first at its first validation"
+        msg = f"{path}: no checkpoint there; start the run anew with the same --out"
         raise TrainingError(msg) from error
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         msg = f"{path}: not a checkpoint of a segnext run, or damaged ({error})"
@@ -112,15 +126,15 @@ def restore_checkpoint(
     if scales:
         scaler.load_state_dict(scales)
     try:
-        model.load_state_dict(_part(tensors, "model."))
-        average.load_state_dict(_part(tensors, "average."))
+        load_whole(model, _part(tensors, "model."))
+        load_whole(average, _part(tensors, "average."))
     except RuntimeError as error:
         msg = f"{path}: was written for another model: {str(error).splitlines()[-1].strip()}"
         raise TrainingError(msg) from error
     entries = _part(tensors, "optimizer.")
     for name, parameter in model.named_parameters():
         state = {
-            entry: value if entry == "step" else value.to(parameter.device)
+            entry: value if entry == "step" else cut_like(value, parameter)
             for entry in ("step", "exp_avg", "exp_avg_sq")
             if (value := entries.get(f"{entry}.{name}")) is not None
         }

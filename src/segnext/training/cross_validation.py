@@ -8,9 +8,11 @@ from statistics import mean, stdev
 from typing import Any
 
 from segnext.errors import TrainingError
+from segnext.inference import choose_device
 from segnext.storage import write_atomically
 from segnext.training.config import build_config
 from segnext.training.display import Display
+from segnext.training.processes import Processes
 from segnext.training.run import TrainRun, train
 from segnext.training.run_folder import CHECKPOINT, next_run_folder
 from segnext.weights import read_spec
@@ -70,7 +72,10 @@ def cross_validate(
     values = options | ({"data": Path(data)} if data is not None else {})
     config = build_config(values | {"folds": folds})
     name = f"{config.data.resolve().stem}-{config.model}-folds"
-    directory = Path(out) if out is not None else next_run_folder(Path("runs"), name)
+    processes = Processes(cpu=choose_device(config.device).type == "cpu")
+    directory = processes.once(
+        lambda: Path(out) if out is not None else next_run_folder(Path("runs"), name)
+    )
     present = sorted(path.name for path in directory.glob("fold_*"))
     if any(int(name.removeprefix("fold_")) >= folds for name in present):
         msg = (
@@ -88,10 +93,10 @@ def cross_validate(
             told = {**shared, **values, "folds": folds, "fold": fold}
             runs.append(train(out=place, quiet=quiet, **told))
     result = CrossValidation(directory, tuple(runs))
-    write_atomically(
-        directory / SUMMARY, (json.dumps(_summarize(result), indent=1) + "\n").encode()
-    )
-    Display(quiet=quiet).say(
+    if processes.is_main:
+        summary = json.dumps(_summarize(result), indent=1) + "\n"
+        write_atomically(directory / SUMMARY, summary.encode())
+    Display(quiet=quiet or not processes.is_main).say(
         f"val mIoU over {folds} folds: {result.miou:.1%} +- {result.miou_std:.1%}; "
         f"segnext evaluate {directory} DIR --split test scores their ensemble"
     )

@@ -31,6 +31,7 @@ from segnext.training.optimizer import (
     set_training_mode,
 )
 from segnext.training.processes import Processes
+from segnext.training.sharding import check_shardable, gather, local_part, shard_model
 from segnext.training.sync_batch_norm import synchronize_batch_norm
 from segnext.weights import load_model
 
@@ -76,7 +77,8 @@ class Learner:
         processes: Those that train together.
 
     Attributes:
-        average: The moving average of the model's weights, always in evaluation mode.
+        average: The moving average of the model's weights, always in evaluation mode; sharded
+            with the model, so `gather_model` comes before its use.
         device: Where everything lives.
         optimizer: AdamW over the model's parameters.
         scaler: Keeps small gradients above zero in fp16; does nothing otherwise.
@@ -108,6 +110,11 @@ class Learner:
         self.model = place_model(model, self.device)
         freeze_parameters(model, recipe.freeze)
         set_training_mode(model, recipe.freeze)
+        sharded = recipe.fsdp and processes.count > 1
+        if sharded:
+            check_shardable(recipe.precision)
+            shard_model(model, self.device, processes.count)
+            shard_model(self.average, self.device, processes.count)
         self.optimizer = build_optimizer(
             model,
             learning_rate=recipe.learning_rate,
@@ -123,7 +130,7 @@ class Learner:
             model, self._loss, precision=recipe.precision, teacher=self._load_teacher()
         )
         self._objective: nn.Module = objective
-        if processes.count > 1:
+        if processes.count > 1 and not sharded:
             self._objective = self._accelerator.prepare(objective)
         self._averaging = WeightAverage(self.average, recipe.ema_decay)
         self.stream = self._build_stream(train)
@@ -181,7 +188,9 @@ class Learner:
         total = torch.zeros((), device=self.device)
         for number, part in enumerate(_parts(len(batch.places), recipe.accumulate)):
             last = number == recipe.accumulate - 1
-            unsynced = not last and processes.count > 1
+            # Sharded gradients are summed up part by part: kept whole they would take the memory
+            # that was to be saved.
+            unsynced = not last and processes.count > 1 and not recipe.fsdp
             with self._accelerator.no_sync(self._objective) if unsynced else nullcontext():
                 loss = self._objective(
                     batch.images[part],
@@ -206,10 +215,10 @@ class Learner:
 
     def _clip(self) -> Tensor:
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
+        norm = gather(torch.nn.utils.get_total_norm(gradients))
         if self.recipe.clip_norm:
             factor = (self.recipe.clip_norm / (norm + 1e-6)).clamp(max=1.0)
-            torch._foreach_mul_(gradients, factor)
+            torch._foreach_mul_([local_part(gradient) for gradient in gradients], factor)
         return norm
 
     def _load_teacher(self) -> Teacher | None:
@@ -249,15 +258,22 @@ class Learner:
         )
 
 
-def build_learner(recipe: Recipe, data: Folder, processes: Processes) -> Learner:
-    """Build the learner of a recipe with newly drawn weights, the same in every process."""
+def build_model(recipe: Recipe, data: Folder) -> SegNeXt:
+    """Build the model of a recipe with newly drawn weights, the same in every process."""
     torch.manual_seed(recipe.seed)
-    model = create_model(
+    return create_model(
         recipe.model,
         num_classes=data.classes.num_classes,
         in_channels=len(recipe.mean),
         **recipe.model_options,
     )
+
+
+def build_learner(
+    recipe: Recipe, data: Folder, processes: Processes, *, model: SegNeXt | None = None
+) -> Learner:
+    """Build the learner of a recipe, by default with newly drawn weights."""
+    model = model or build_model(recipe, data)
     return Learner(
         recipe,
         model=model,

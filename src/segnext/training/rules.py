@@ -19,7 +19,8 @@ from segnext.data.statistics import build_normalization
 from segnext.errors import UsageError, describe_unknown, list_some
 from segnext.inference import choose_device
 from segnext.spec import IMAGENET_NORMALIZATION
-from segnext.training.losses.class_weights import compute_class_weights
+from segnext.training.losses import LOSSES, Loss, compute_class_weights
+from segnext.training.losses.loss import PixelLoss
 from segnext.training.situation import Choice, Situation, Timing
 
 # Area of a training crop, in pixels: on a CPU many small steps beat few large ones.
@@ -42,9 +43,6 @@ RARE_CROP = 0.5
 # Largest over smallest picture from which all are brought to one size.
 SIZE_SPREAD = 4.0
 THIN = 4.0
-
-# Losses that take class weights.
-_WEIGHTED_LOSSES = frozenset({"cross_entropy", "ohem", "focal"})
 
 Rule = Callable[[Situation], list[Choice]]
 
@@ -157,7 +155,8 @@ def choose_balance(situation: Situation) -> list[Choice]:
     times = largest.pixels / rarest.pixels if largest and rarest else 1.0
     method = situation.config.class_weights if situation.gave("class_weights") else None
     loss = situation.config.loss or "cross_entropy"
-    weighted = _WEIGHTED_LOSSES & set([loss] if isinstance(loss, str) else loss)
+    names = [loss] if isinstance(loss, str) else list(loss)
+    weighted = any(issubclass(LOSSES.get(name, Loss), PixelLoss) for name in names)
     if method is None:
         several = len(data.classes) > 1
         method = "enet" if times >= IMBALANCE and several and weighted else "none"

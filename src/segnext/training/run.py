@@ -11,17 +11,18 @@ from segnext.metrics import Metrics, compute_metrics
 from segnext.training.checkpoint import read_about
 from segnext.training.config import Recipe, TrainConfig, build_config
 from segnext.training.display import Display
-from segnext.training.learner import Learner, build_learner
+from segnext.training.learner import Learner, build_learner, build_model
 from segnext.training.planning import Plan, make_plan, open_training_data
 from segnext.training.processes import Processes
 from segnext.training.run_folder import CHECKPOINT, RunFolder, next_run_folder
 from segnext.training.samples import SHEET_ROWS, draw_samples
+from segnext.training.sharding import gather_model
 from segnext.training.tracking import check_trackers
 from segnext.training.trainer import Trainer
 from segnext.weights import initialize, load_model
 
 # What may differ when a run goes on elsewhere, because it changes no sample and no order.
-_MACHINE_OPTIONS = frozenset({"device", "num_workers"})
+_MACHINE_OPTIONS = frozenset({"device", "num_workers", "fsdp"})
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def train(
         data: Folder or data.yaml; see `segnext.data.open_folder` for the layouts understood.
         plan: From `segnext.plan`; its data and options hold where nothing else is given.
         resume: Folder of a run to go on with; its own configuration is used, nothing else may
-            be given but `quiet`, `device` and `num_workers`.
+            be given but `quiet`, `device`, `num_workers` and `fsdp`.
         out: Run folder to make; by default the next free one under `runs/`.
         dry_run: Open, check, plan and do one step and one validated picture, then leave without
             writing anything.
@@ -78,7 +79,7 @@ def train(
         if data is not None or out is not None or plan or not options.keys() <= _MACHINE_OPTIONS:
             msg = (
                 "resume goes on with a run's own data, folder and options; give nothing else but "
-                "device and num_workers"
+                "device, num_workers and fsdp"
             )
             raise UsageError(msg)
         return _resume(_existing(Path(resume)), options, quiet=quiet)
@@ -92,7 +93,7 @@ def train(
 
 def _start(config: TrainConfig, out: str | Path | None, *, dry_run: bool, quiet: bool) -> TrainRun:
     processes = _join_processes(config)
-    display = Display(quiet=quiet or not processes.is_main)
+    display = _open_display(config, processes, quiet=quiet)
     directory = processes.once(lambda: _choose_directory(config, out, dry_run=dry_run))
     check_trackers(config.trackers)
     data = open_training_data(config)
@@ -107,7 +108,9 @@ def _start(config: TrainConfig, out: str | Path | None, *, dry_run: bool, quiet:
         return _rehearse(learner, data, display, directory)
     folder = RunFolder(directory)
     if processes.is_main:
-        folder.cut_log(0)  # lines of a run that was killed before its first checkpoint
+        # What a run left that was killed before its first checkpoint.
+        folder.remove_fragments()
+        folder.cut_log(0)
         folder.write_plan(plan)
     trainer = Trainer(learner, val=data.dataset("val"), folder=folder, display=display)
     return _finish(trainer)
@@ -118,7 +121,7 @@ def _resume(directory: Path, changes: dict[str, Any], *, quiet: bool) -> TrainRu
     build_config(changes | {"data": directory})  # a wrong change is answered as any other
     recipe = Recipe(**{**values, **changes})
     processes = _join_processes(recipe)
-    display = Display(quiet=quiet or not processes.is_main)
+    display = _open_display(recipe, processes, quiet=quiet)
     data = open_training_data(recipe)
     display.say(f"going on at step {progress.step} of {recipe.max_steps}")
     learner = build_learner(recipe, data, processes)
@@ -130,6 +133,13 @@ def _resume(directory: Path, changes: dict[str, Any], *, quiet: bool) -> TrainRu
 
 def _join_processes(config: TrainConfig) -> Processes:
     return Processes(cpu=choose_device(config.device).type == "cpu")
+
+
+def _open_display(config: TrainConfig, processes: Processes, *, quiet: bool) -> Display:
+    display = Display(quiet=quiet or not processes.is_main)
+    if config.fsdp and processes.count == 1:
+        display.say("fsdp does nothing in one process; torchrun starts several")
+    return display
 
 
 def _choose_directory(config: TrainConfig, out: str | Path | None, *, dry_run: bool) -> Path:
@@ -149,20 +159,18 @@ def _existing(directory: Path) -> Path:
 
 
 def _build_new(recipe: Recipe, data: Folder, processes: Processes, display: Display) -> Learner:
-    learner = build_learner(recipe, data, processes)
+    model = build_model(recipe, data)
     if recipe.init != "none":
-        notes = initialize(learner.model, data.classes, recipe.init, merged=recipe.merge)
-        learner.average.load_state_dict(learner.model.state_dict())
-        for note in notes:
+        for note in initialize(model, data.classes, recipe.init, merged=recipe.merge):
             display.say(note)
-    return learner
+    return build_learner(recipe, data, processes, model=model)
 
 
 def _rehearse(learner: Learner, data: Folder, display: Display, directory: Path) -> TrainRun:
     """Do what a run would do first, and write nothing."""
     result = learner.learn(0, next(iter(learner.batches(0))))
     val = data.dataset("val")
-    matrix = score_images(learner.average, learner.spec, val, indices=range(1))
+    matrix = score_images(gather_model(learner.average), learner.spec, val, indices=range(1))
     display.say(
         f"dry run: one step (loss {result.loss:.3f}, gradient norm {result.gradient_norm:.2g}) and "
         f"one validated picture went well; {learner.recipe.max_steps} steps would go to {directory}"

@@ -83,7 +83,12 @@ class RunFolder:
         """Drop log lines of steps that a resumed run will do again."""
         if self.log.exists():
             with self.log.open("r+b") as file:
-                file.truncate(length)
+                file.truncate(min(length, self.log_length()))
+
+    def remove_fragments(self) -> None:
+        """Remove the temporary files of a run that was killed while it wrote them."""
+        for path in self.path.rglob(".*.tmp"):
+            path.unlink()
 
     def read_log(self) -> list[dict[str, Any]]:
         """Return every line of the metrics log."""

@@ -20,6 +20,7 @@ from segnext.training.display import Display
 from segnext.training.learner import Batch, Learner, StepResult
 from segnext.training.run_folder import RunFolder
 from segnext.training.samples import draw_samples
+from segnext.training.sharding import gather_model
 from segnext.training.stopping import EXIT_CODES, StoppedError, listen_for_stop
 from segnext.training.tracking import Trackers
 from segnext.weights import load_model, save_model
@@ -68,6 +69,7 @@ class Trainer:
             scaler=learner.scaler,
         )
         if self.processes.is_main:
+            self.folder.remove_fragments()
             self.folder.cut_log(progress.log_bytes)
         self.progress = progress
         self._saved_step = progress.step
@@ -79,10 +81,14 @@ class Trainer:
             TrainingError: Loss or gradients are not finite.
             StoppedError: SIGINT or SIGTERM asked to stop; the run can be resumed.
         """
+        if not self.progress.finished:
+            self._take_steps()
+        if self.recipe.average_best:
+            self._try_average()
+
+    def _take_steps(self) -> None:
         recipe, progress = self.recipe, self.progress
-        if progress.finished:
-            return
-        window = _Window(recipe.batch_size)
+        clock = _Clock()
         trackers = Trackers(
             recipe.trackers if self.processes.is_main else (),
             self.folder.path,
@@ -91,32 +97,30 @@ class Trainer:
         try:
             with self.display.running(recipe.max_steps), listen_for_stop() as stop:
                 for batch in self.learner.batches(progress.step):
-                    self._step(batch, window, trackers)
+                    self._step(batch, clock, trackers)
                     if progress.finished:
                         break
                     self._stop_or_save(stop.number)
         finally:
             trackers.close()
-        if recipe.average_best:
-            self._try_average()
 
-    def _step(self, batch: Batch, window: "_Window", trackers: Trackers) -> None:
+    def _step(self, batch: Batch, clock: "_Clock", trackers: Trackers) -> None:
         recipe, progress = self.recipe, self.progress
         result = self.learner.learn(progress.step, batch)
         if not result.finite:
             raise TrainingError(self._explain_divergence(result))
-        window.add(result)
+        seconds = clock.lap()
+        progress.unlogged.append([result.loss, result.gradient_norm, seconds])
         progress.step += 1
-        progress.elapsed_s += window.lap()
+        progress.elapsed_s += seconds
         last = progress.step == recipe.max_steps
         if progress.step % recipe.log_every == 0 or last:
-            self._log(window, trackers)
+            self._log(trackers)
         if progress.step % recipe.validate_every == 0 or last:
             self._validate(trackers)
             progress.finished = last or (recipe.patience and progress.stale >= recipe.patience) > 0
-            progress.elapsed_s += window.lap()
+            progress.elapsed_s += clock.lap()
             self._save()
-            window.clear()
 
     def _stop_or_save(self, signal_number: int) -> None:
         """Stop if any process was asked to; else save if the last checkpoint is old."""
@@ -128,13 +132,19 @@ class Trainer:
             return
         if save or self._saved_step != self.progress.step:
             self._save()
+        # Once one process has left, torchrun gives the others 30 s: the main one saves first.
+        self.processes.once(lambda: None)
         for code, wanted in zip(EXIT_CODES.values(), stops, strict=True):
             if wanted:
                 raise StoppedError(self._stopped(), code)
 
-    def _log(self, window: "_Window", trackers: Trackers) -> None:
+    def _log(self, trackers: Trackers) -> None:
         progress = self.progress
-        loss, norm, images_per_s = window.summary()
+        count = len(progress.unlogged)
+        losses, norms, seconds = zip(*progress.unlogged, strict=True)
+        progress.unlogged = []
+        loss, norm = sum(losses) / count, sum(norms) / count
+        images_per_s = count * self.recipe.batch_size / sum(seconds)
         lr = self.learner.learning_rate
         record = {
             "kind": "train",
@@ -160,7 +170,8 @@ class Trainer:
 
     def _validate(self, trackers: Trackers) -> None:
         progress, classes = self.progress, self.spec.classes
-        metrics = self._score(self.learner.average)
+        average = gather_model(self.learner.average)
+        metrics = self._score(average)
         best = metrics.miou >= progress.best_miou
         progress.last_miou = metrics.miou
         progress.stale = 0 if best else progress.stale + 1
@@ -188,10 +199,10 @@ class Trainer:
         trackers.log(record)
         if best:
             self.folder.write_per_class(classes.label_names, metrics)
-        self._save_weights(metrics, best=best)
+        self._save_weights(average, metrics, best=best)
         self.folder.draw_curves()
         draw_samples(
-            self.learner.average,
+            average,
             self.spec,
             self.val,
             self.folder.samples / f"step_{progress.step:06}.png",
@@ -209,20 +220,20 @@ class Trainer:
             raise TrainingError(msg)
         return metrics
 
-    def _save_weights(self, metrics: Metrics, *, best: bool) -> None:
+    def _save_weights(self, average: SegNeXt, metrics: Metrics, *, best: bool) -> None:
         spec = self._scored(metrics)
-        save_model(self.learner.average, self.folder.last, spec)
+        save_model(average, self.folder.last, spec)
         if best:
-            save_model(self.learner.average, self.folder.best, spec)
+            save_model(average, self.folder.best, spec)
         if self.recipe.keep_best > 1:
-            self._keep_weights(spec.score)
+            self._keep_weights(average, spec.score)
 
-    def _keep_weights(self, score: dict[str, object]) -> None:
+    def _keep_weights(self, average: SegNeXt, score: dict[str, object]) -> None:
         step = self.progress.step
         steps = [int(entry[1]) for entry in self.progress.kept]
         if step in steps:
             spec = replace(self.spec, score=score)
-            save_model(self.learner.average, self.folder.kept(step), spec)
+            save_model(average, self.folder.kept(step), spec)
         wanted = {self.folder.kept(kept) for kept in steps}
         for path in self.folder.all_kept():
             if path not in wanted:
@@ -231,7 +242,10 @@ class Trainer:
     def _try_average(self) -> None:
         """Replace the best weights by the mean of the kept ones, if that scores higher."""
         progress = self.progress
-        paths = [self.folder.kept(int(step)) for _, step in progress.kept]
+        # Asked of the main process, which answers once it has written the last of them.
+        paths = self.processes.once(
+            lambda: [self.folder.kept(int(step)) for _, step in progress.kept]
+        )
         device = self.learner.device
         model = average_weights([load_model(path) for path in paths]).to(device).eval()
         metrics = self._score(model)
@@ -259,8 +273,6 @@ class Trainer:
 
     def _save(self) -> None:
         self._saved_step, self._saved_at = self.progress.step, time.monotonic()
-        if not self.processes.is_main:
-            return
         learner = self.learner
         self.progress.log_bytes = self.folder.log_length()
         write_checkpoint(
@@ -271,6 +283,7 @@ class Trainer:
             scaler=learner.scaler,
             progress=self.progress,
             recipe=self.recipe.model_dump(mode="json"),
+            is_main=self.processes.is_main,
         )
 
     def _stopped(self) -> str:
@@ -300,31 +313,14 @@ class Trainer:
         )
 
 
-class _Window:
-    """Losses and time since the last log line."""
+class _Clock:
+    """Times what happens between two looks at it."""
 
-    def __init__(self, batch_size: int) -> None:
-        self.batch_size = batch_size
+    def __init__(self) -> None:
         self._last = time.perf_counter()
-        self.clear()
-
-    def clear(self) -> None:
-        self._results: list[StepResult] = []
-        self._start = time.perf_counter()
-
-    def add(self, result: StepResult) -> None:
-        self._results.append(result)
 
     def lap(self) -> float:
+        """Return the seconds since the last lap."""
         now = time.perf_counter()
         passed, self._last = now - self._last, now
         return passed
-
-    def summary(self) -> tuple[float, float, float]:
-        """Return mean loss, mean gradient norm and images per second, and start anew."""
-        count = len(self._results)
-        loss = sum(result.loss for result in self._results) / count
-        norm = sum(result.gradient_norm for result in self._results) / count
-        speed = count * self.batch_size / (time.perf_counter() - self._start)
-        self.clear()
-        return loss, norm, speed

@@ -13,22 +13,22 @@ def test_names_build_their_loss(name: str) -> None:
 
 def test_mappings_build_weighted_sums() -> None:
     choice = {"cross_entropy": 1, "dice": {}, "focal": {"weight": 0.5, "gamma": 3.0}}
-    loss = build_loss(choice, class_weights=(1.0, 2.0), mean="all")
+    loss = build_loss(choice, class_weights=(1.0, 2.0))
     assert isinstance(loss, WeightedSum)
     assert loss.weights == (1, 1.0, 0.5)
     first, _, last = loss.losses
     assert isinstance(first, CrossEntropy)
-    assert first.mean == "all"
+    assert first.mean == "valid"
     assert isinstance(last, Focal)
     assert last.gamma == 3.0
     assert all(part.class_weights.tolist() == [1, 2] for part in (first, last))
     assert choice["focal"] == {"weight": 0.5, "gamma": 3.0}
 
 
-def test_own_options_go_before_the_general_mean() -> None:
-    loss = build_loss({"cross_entropy": {"mean": "valid"}}, mean="all")
+def test_options_reach_their_loss() -> None:
+    loss = build_loss({"cross_entropy": {"mean": "all"}})
     assert isinstance(loss, WeightedSum)
-    assert loss.losses[0].mean == "valid"
+    assert loss.losses[0].mean == "all"
 
 
 @pytest.mark.parametrize(

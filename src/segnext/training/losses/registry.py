@@ -6,7 +6,7 @@ from typing import Any
 
 from segnext.errors import UsageError, describe_unknown
 from segnext.training.losses.boundary import Boundary
-from segnext.training.losses.cross_entropy import CrossEntropy, Mean
+from segnext.training.losses.cross_entropy import CrossEntropy
 from segnext.training.losses.dice import Dice
 from segnext.training.losses.focal import Focal
 from segnext.training.losses.loss import Loss, PixelLoss, check_number
@@ -35,7 +35,6 @@ def build_loss(
     *,
     ignore_index: int = 255,
     class_weights: Sequence[float] | None = None,
-    mean: Mean = "valid",
 ) -> Loss:
     """Build a loss or a weighted sum of losses.
 
@@ -44,7 +43,6 @@ def build_loss(
             with `weight` 1 where it is left out.
         ignore_index: Target value of pixels that do not count.
         class_weights: A factor for each class, at least 0; for cross_entropy, ohem and focal.
-        mean: Of cross_entropy where its own options do not say; no other loss knows one.
 
     Raises:
         UsageError: Unknown name or option, an option out of range, or class weights for losses
@@ -60,8 +58,6 @@ def build_loss(
     for name, entry in entries.items():
         options: dict[str, Any] = dict(entry) if isinstance(entry, Mapping) else {"weight": entry}
         weights.append(options.pop("weight", 1.0))
-        if name == "cross_entropy":
-            options.setdefault("mean", mean)
         losses.append(_build_named(name, options, ignore_index, class_weights))
         check_number(f"weight of loss {name}", weights[-1], "above 0", lambda value: value > 0)
     if class_weights is not None and not any(isinstance(loss, PixelLoss) for loss in losses):
