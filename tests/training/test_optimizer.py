@@ -1,9 +1,12 @@
 import pytest
 
+from segnext.errors import UsageError
 from segnext.models import SegNeXt, create_model
 from segnext.training.optimizer import (
     build_optimizer,
+    freeze_parameters,
     is_decayed,
+    layer_depth,
     schedule_factor,
     set_learning_rate,
 )
@@ -68,3 +71,55 @@ def test_learning_rates_keep_their_ratio(smallest_model: SegNeXt) -> None:
     set_learning_rate(optimizer, 0.5)
     set_learning_rate(optimizer, 0.1)
     assert sorted({group["lr"] for group in optimizer.param_groups}) == pytest.approx([1e-4, 1e-3])
+
+
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [
+        ("encoder.stages.0.downsample.0.weight", 13),
+        ("encoder.stages.0.blocks.0.norm1.weight", 13),
+        ("encoder.stages.0.blocks.2.scale1", 11),
+        ("encoder.stages.0.norm.weight", 11),
+        ("encoder.stages.1.downsample.0.weight", 10),
+        ("encoder.stages.3.blocks.1.ffn.expand.weight", 1),
+        ("encoder.stages.3.norm.bias", 1),
+        ("decoder.classifier.weight", 0),
+    ],
+)
+def test_layers_are_counted_from_the_decoder(name: str, depth: int) -> None:
+    model = create_model("segnext_tiny", num_classes=2)
+    assert name in dict(model.named_parameters())
+    assert layer_depth(name, model.config.depths) == depth
+
+
+def test_layer_decay_slows_early_layers(smallest_model: SegNeXt) -> None:
+    optimizer = build_optimizer(
+        smallest_model,
+        learning_rate=1.0,
+        decoder_lr_factor=10,
+        weight_decay=0.0,
+        layer_decay=0.5,
+        depths=smallest_model.config.depths,
+    )
+    rates = {
+        id(parameter): group["initial_lr"]
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    named = dict(smallest_model.named_parameters())
+    assert rates[id(named["encoder.stages.0.downsample.0.weight"])] == 0.5**4
+    assert rates[id(named["encoder.stages.3.norm.weight"])] == 0.5
+    assert rates[id(named["decoder.classifier.weight"])] == 10
+
+
+def test_frozen_parameters_are_left_out(smallest_model: SegNeXt) -> None:
+    freeze_parameters(smallest_model, ["encoder."])
+    optimizer = build_optimizer(
+        smallest_model, learning_rate=1.0, decoder_lr_factor=1, weight_decay=0.0
+    )
+    found = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    assert found == {id(p) for p in smallest_model.decoder.parameters()}
+    with pytest.raises(UsageError, match=r"unknown part to freeze 'encoder.stagess': did you mean"):
+        freeze_parameters(smallest_model, ["encoder.stagess"])
+    with pytest.raises(UsageError, match=r"freeze: encoder, decoder leaves nothing to train"):
+        freeze_parameters(smallest_model, ["encoder", "decoder"])

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from segnext.errors import UsageError
-from segnext.training.arguments import parse_overrides, read_config
+from segnext.training.arguments import parse_bytes, parse_overrides, read_config
 from segnext.training.config import build_config
 
 
@@ -21,7 +21,7 @@ def test_budgets(text: str | int, seconds: float) -> None:
         ({"budget": "soon"}, "training option budget: 'soon' is no duration; write 90s, 30m"),
         ({"batch_size": 0}, r"training option batch_size: .*greater than or equal to 1 \(got 0\)"),
         ({"crop_size": (16, 64)}, r"training option crop_size.0: .*32 \(got 16\)"),
-        ({"precision": "fp8"}, "training option precision: .*'fp32' or 'bf16'"),
+        ({"precision": "fp8"}, "training option precision: .*'fp32', 'bf16' or 'fp16'"),
         ({"device": "tpu"}, "training option device"),
         ({"flip": 2}, "training option flip"),
     ],
@@ -54,3 +54,13 @@ def test_config_files(tmp_path: Path) -> None:
         read_config(path)
     with pytest.raises(UsageError, match=r"nowhere.yaml: cannot be read"):
         read_config(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("8GB", 8 * 10**9), ("1.5 gb", 1_500_000_000), ("500MB", 5 * 10**8), (7, 7)]
+)
+def test_amounts_of_memory(text: str | int, count: int) -> None:
+    assert parse_bytes(text) == count
+    assert build_config({"data": "x", "memory": text}).memory == count
+    with pytest.raises(UsageError, match=r"memory: 'much' is no amount of memory; write 500MB"):
+        build_config({"data": "x", "memory": "much"})
