@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 from segnext import __version__
 from segnext.cli.main import app
 
-COMMANDS = ["train", "evaluate", "predict", "import-weights", "models", "data synthetic"]
+COMMANDS = ["plan", "train", "evaluate", "predict", "import-weights", "models", "data synthetic"]
 
 
 def call(*words: object) -> Result:
@@ -37,15 +37,19 @@ def test_the_main_job_from_folder_to_masks(tmp_path: Path) -> None:
     options = ("--train", 4, "--val", 2, "--test", 2, "--size", "64x64")
     assert call("data", "synthetic", scenes, *options).exit_code == 0
     small = "embed_dims=[16,32,32,32]", "depths=[1,1,1,1]", "decoder_width=32", "rank=4"
-    trained = call(
-        "train",
-        scenes,
-        *("--out", run, "--max-steps", 2, "--batch-size", 2, "--workers", 0, "--device", "cpu"),
-        *(word for option in small for word in ("--set", f"model_options.{option}")),
-    )
+    told = ["max_steps=2", "batch_size=2", "num_workers=0"]
+    told += [f"model_options.{option}" for option in small]
+    words = [word for option in told for word in ("--set", option)]
+    planned = call("plan", scenes, "--out", tmp_path / "plan", "--device", "cpu", *words)
+    assert planned.exit_code == 0, planned.output
+    assert "pictures are 64x64" in planned.output
+    plan = tmp_path / "plan" / "plan.yaml"
+    plan.write_text(plan.read_text().replace("flip: 0.5", "flip: 0.25"))
+    assert "is there already" in call("plan", scenes, "--out", plan.parent, *words).stderr
+    trained = call("train", "--plan", plan, "--out", run)
     assert trained.exit_code == 0, trained.output
     assert "best val mIoU" in trained.output
-    assert "pictures are 64x64" in trained.output
+    assert "\nflip: 0.25\n" in (run / "config.yaml").read_text()
     weights = run / "best.safetensors"
     scored = call("evaluate", weights, scenes, "--split", "test", "--json", "--device", "cpu")
     assert scored.exit_code == 0
@@ -84,7 +88,13 @@ def test_a_broken_picture_is_listed_with_exit_code_one(scene_weights: Path, tmp_
         (("train", "x", "--model", "segnext_huge"), 2, "unknown model 'segnext_huge'"),
         (("evaluate", "no.safetensors", "x"), 1, "no.safetensors: no such file"),
         (("predict", "no.safetensors", "none.jpg"), 1, "none.jpg: no such file, folder or match"),
+        (("train", "x", "--set", "trackers=[tensorbord]"), 2, "did you mean tensorboard"),
+        (("train", "x", "--domain", "forest"), 2, "training option domain"),
+        (("plan", "x", "--memory", "lots"), 2, "'lots' is no amount of memory"),
+        (("evaluate", "segnext_tiny_ade"), 2, "Missing argument"),
+        (("evaluate", "segnext_tiny_ade", "x"), 1, "did you mean segnext_tiny_ade20k"),
         (("data", "synthetic", "x", "--size", "big"), 2, "WIDTHxHEIGHT"),
+        (("data", "synthetic", "x", "--domain", "band"), 2, "unknown domain of scenes"),
         (("nothing",), 2, "nothing"),
     ],
 )

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from segnext.data.folder import Folder, FolderDataset
 from segnext.data.images import Image
 from segnext.data.statistics import spread_sample
+from segnext.errors import DataError
 
 MAX_DIFFERING_BITS = 10
 LEAST_CORRELATION = 0.9
@@ -121,14 +122,16 @@ class NearDuplicates:
 def compare_splits(folder: Folder) -> tuple[NearDuplicates, ...]:
     """Look for pictures of one split that nearly repeat pictures of another.
 
+    A picture that cannot be read is left out: a broken one in test must not stop a training.
+
     Returns:
         One entry for each pair of splits that share any, in the order of the splits.
-
-    Raises:
-        DataError: A picture is broken.
     """
-    samples = {split: spread_sample(len(part), COMPARED) for split, part in folder.splits.items()}
-    sketches = {split: _sketch(folder.splits[split], sample) for split, sample in samples.items()}
+    samples: dict[str, list[int]] = {}
+    sketches: dict[str, list[Sketch]] = {}
+    for split, part in folder.splits.items():
+        read = _sketch(part, spread_sample(len(part), COMPARED))
+        samples[split], sketches[split] = list(read), list(read.values())
     found = []
     for one, other in combinations(folder.splits, 2):
         near = find_near_duplicates(sketches[one], sketches[other])
@@ -145,6 +148,13 @@ def compare_splits(folder: Folder) -> tuple[NearDuplicates, ...]:
     return tuple(found)
 
 
-def _sketch(part: FolderDataset, sample: list[int]) -> list[Sketch]:
+def _sketch(part: FolderDataset, sample: list[int]) -> dict[int, Sketch]:
+    def read(index: int) -> Sketch | None:
+        try:
+            return sketch_picture(part.image(index))
+        except DataError:
+            return None
+
     with ThreadPoolExecutor() as threads:
-        return list(threads.map(lambda index: sketch_picture(part.image(index)), sample))
+        sketches = dict(zip(sample, threads.map(read, sample), strict=True))
+    return {index: sketch for index, sketch in sketches.items() if sketch is not None}

@@ -7,6 +7,7 @@ written is ignored, and whatever else cannot be read is told in `RunHistory.prob
 import csv
 import io
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -144,7 +145,8 @@ class RunHistory:
         """
         steps, every = self.max_steps, self.options.get("validate_every")
         saved = self.progress
-        if steps and ((saved and saved.step >= steps) or self._validated_at(steps)):
+        finished = saved is not None and (saved.finished or saved.step >= (steps or math.inf))
+        if finished or (steps and self._validated_at(steps)):
             return "done"
         if saved and every and saved.step % every and saved.log_bytes == self.log_bytes:
             return "stopped"

@@ -59,16 +59,17 @@ def set_training_mode(model: nn.Module, starts: Sequence[str]) -> None:
 
 
 def layer_depth(name: str, depths: Sequence[int]) -> int:
-    """Count the encoder's blocks between a parameter of a `SegNeXt` and the decoder.
+    """Count the encoder's blocks from a parameter of a `SegNeXt` to the decoder, its own included.
 
-    The stem and the downsampling before a stage count with its first block.
+    The stem and the downsampling before a stage count with its first block, the stage's norm with
+    its last; the decoder's parameters count 0.
     """
-    match = re.match(r"encoder\.stages\.(\d+)\.(?:blocks\.(\d+)\.)?", name)
+    match = re.match(r"encoder\.stages\.(\d+)\.(downsample|blocks|norm)\.(\w+)", name)
     if match is None:
         return 0
-    stage = int(match[1])
-    block = int(match[2] or 0) if ".norm." not in name.split(".blocks.")[0] else depths[stage] - 1
-    return sum(depths) - sum(depths[:stage]) - block
+    stage, part, block = int(match[1]), match[2], match[3]
+    done = {"downsample": 0, "blocks": int(block) if part == "blocks" else 0}
+    return sum(depths[stage:]) - done.get(part, depths[stage] - 1)
 
 
 def build_optimizer(

@@ -81,6 +81,7 @@ def plan(data: str | Path, **options: Any) -> Plan:
         DataError: The data cannot be used; says what, where and what to do.
     """
     config = build_config({"data": Path(data), **options})
+    check_model(config)
     return make_plan(config, open_training_data(config), Processes.alone())
 
 
@@ -90,7 +91,6 @@ def make_plan(config: TrainConfig, data: Folder, processes: Processes) -> Plan:
     Raises:
         UsageError: A value that was given cannot be used with this data or machine.
     """
-    configure(config.model, num_classes=1, **config.model_options)  # a wrong name stops here
     config, notes = _resolve_start(config)
     fingerprint = take_fingerprint(data, nodata=config.nodata)
     situation = Situation(config, fingerprint, StepMeter(data, processes), processes.count)
@@ -103,6 +103,15 @@ def make_plan(config: TrainConfig, data: Folder, processes: Processes) -> Plan:
     recipe = situation.recipe()
     check_recipe(recipe, fingerprint, processes.count)
     return Plan(recipe, tuple(choices), fingerprint, notes)
+
+
+def check_model(config: TrainConfig) -> None:
+    """Refuse a wrong model before any work.
+
+    Raises:
+        UsageError: The name or one of the options is unknown.
+    """
+    configure(config.model, num_classes=1, **config.model_options)
 
 
 def open_training_data(config: TrainConfig) -> Folder:

@@ -12,7 +12,7 @@ from segnext.training.checkpoint import read_about
 from segnext.training.config import Recipe, TrainConfig, build_config
 from segnext.training.display import Display
 from segnext.training.learner import Learner, build_learner, build_model
-from segnext.training.planning import Plan, make_plan, open_training_data
+from segnext.training.planning import Plan, check_model, make_plan, open_training_data
 from segnext.training.processes import Processes
 from segnext.training.run_folder import CHECKPOINT, RunFolder, next_run_folder
 from segnext.training.samples import SHEET_ROWS, draw_samples
@@ -92,10 +92,11 @@ def train(
 
 
 def _start(config: TrainConfig, out: str | Path | None, *, dry_run: bool, quiet: bool) -> TrainRun:
+    check_model(config)
+    check_trackers(config.trackers)
     processes = _join_processes(config)
     display = _open_display(config, processes, quiet=quiet)
     directory = processes.once(lambda: _choose_directory(config, out, dry_run=dry_run))
-    check_trackers(config.trackers)
     data = open_training_data(config)
     for note in data.notes:
         display.say(note)

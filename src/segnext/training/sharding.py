@@ -89,7 +89,7 @@ def cut_like(tensor: Tensor, like: Tensor) -> Tensor:
     from torch.distributed.tensor import distribute_tensor
 
     sharded: Any = like
-    return distribute_tensor(tensor, sharded.device_mesh, sharded.placements, src_data_rank=None)
+    return distribute_tensor(tensor, sharded.device_mesh, sharded.placements)
 
 
 def load_whole(model: nn.Module, state: dict[str, Tensor]) -> None:

@@ -35,10 +35,10 @@ class Trackers:
                 name: value if isinstance(value, int | float | str | bool) else str(value)
                 for name, value in config.items()
             }
-            self._accelerator.init_trackers(directory.name, config=values)
+            self._accelerator.init_trackers(directory.resolve().name, config=values)
 
     def log(self, record: dict[str, Any]) -> None:
-        """Send the numbers of one line of the log."""
+        """Send the numbers of one line of the log: `train/loss`, `val/miou`, `val/iou/road`."""
         if self._accelerator is None:
             return
         prefix = record["kind"]
@@ -47,12 +47,17 @@ class Trackers:
             for name, value in record.items()
             if isinstance(value, int | float) and name != "step"
         }
+        for name, value in record.get("iou_per_class", {}).items():
+            if value is not None:
+                numbers[f"{prefix}/iou/{name}"] = value
         self._accelerator.log(numbers, step=record["step"])
 
     def close(self) -> None:
         """Finish what trackers buffer."""
         if self._accelerator is not None:
-            self._accelerator.end_training()
+            # Not `end_training`: that leaves the process group, which the run still needs.
+            for tracker in self._accelerator.trackers:
+                tracker.finish()
 
 
 def check_trackers(names: Sequence[str]) -> None:
