@@ -14,6 +14,8 @@ from segnext.training.checkpoint import (
 )
 from segnext.training.optimizer import build_optimizer
 
+SCALER = torch.amp.GradScaler("cpu", enabled=False)
+
 
 def build() -> tuple[SegNeXt, SegNeXt, torch.optim.AdamW]:
     model = SegNeXt(SegNeXtConfig(num_classes=3, **SMALLEST))
@@ -35,6 +37,7 @@ def write(path: Path, parts: tuple[SegNeXt, SegNeXt, torch.optim.AdamW]) -> None
         model=parts[0],
         average=parts[1],
         optimizer=parts[2],
+        scaler=SCALER,
         progress=Progress(step=7, best_miou=0.25),
         recipe={"seed": 1},
     )
@@ -48,7 +51,7 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     assert progress == Progress(step=7, best_miou=0.25)
     assert recipe == {"seed": 1}
     others = build()
-    restore_checkpoint(path, model=others[0], average=others[1], optimizer=others[2])
+    restore_checkpoint(path, model=others[0], average=others[1], optimizer=others[2], scaler=SCALER)
     step(parts[0], parts[2], seed=2)
     step(others[0], others[2], seed=2)
     for ours, theirs in zip(parts[0].parameters(), others[0].parameters(), strict=True):
@@ -87,4 +90,22 @@ def test_another_model_is_refused(tmp_path: Path) -> None:
     model = SegNeXt(SegNeXtConfig(num_classes=5, **SMALLEST))
     optimizer = build_optimizer(model, learning_rate=1, decoder_lr_factor=1, weight_decay=0)
     with pytest.raises(TrainingError, match="was written for another model"):
-        restore_checkpoint(path, model=model, average=model, optimizer=optimizer)
+        restore_checkpoint(path, model=model, average=model, optimizer=optimizer, scaler=SCALER)
+
+
+def test_the_scale_of_half_precision_comes_back(tmp_path: Path) -> None:
+    path, (model, average, optimizer) = tmp_path / "checkpoint.safetensors", build()
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    scaler.scale(torch.ones(1))  # the scale is made at its first use
+    write_checkpoint(
+        path,
+        model=model,
+        average=average,
+        optimizer=optimizer,
+        scaler=scaler,
+        progress=Progress(),
+        recipe={},
+    )
+    other = torch.amp.GradScaler("cpu")
+    restore_checkpoint(path, model=model, average=average, optimizer=optimizer, scaler=other)
+    assert other.get_scale() == 1024.0

@@ -51,7 +51,7 @@ def test_a_tracker_gets_the_configuration_and_every_number(
     trackers.close()
     plain = {"seed": 1, "crop_size": "[64, 64]", "budget": "None", "fsdp": False}
     assert recorder.calls == [
-        ("init", "street", plain),
+        ("init", "segnext", plain),
         ("log", {"train/loss": 1.5, "train/lr": 1e-3}, 3),
         ("log", {"val/miou": 0.25, "val/iou/road": 0.5}, 4),
         ("finish",),
@@ -100,7 +100,7 @@ def test_tensorboard_shows_loss_and_score(scenes: Path, tmp_path: Path) -> None:
 
     folder = tmp_path / "street"
     run(scenes, folder, max_steps=2, trackers=("tensorboard",))
-    (events,) = (folder / "street").glob("events.out.tfevents.*")
+    (events,) = (folder / "segnext").glob("events.out.tfevents.*")
     shown = EventAccumulator(str(events)).Reload()
     for kind, key in (("train", "loss"), ("val", "miou")):
         found = [(event.step, event.value) for event in shown.Scalars(f"{kind}/{key}")]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from segnext.data import Folder, FolderDataset
@@ -96,11 +95,7 @@ class Learner:
         self.recipe = recipe
         self.spec = spec
         self.processes = processes
-        self._accelerator = Accelerator(
-            cpu=recipe.device == "cpu",
-            # Batch statistics are synchronised by the norms themselves.
-            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
-        )
+        self._accelerator = Accelerator(cpu=recipe.device == "cpu")
         self.device: torch.device = self._accelerator.device
         self.average = SegNeXt(model.config)
         self.average.load_state_dict(model.state_dict())
@@ -132,6 +127,8 @@ class Learner:
         self._objective: nn.Module = objective
         if processes.count > 1 and not sharded:
             self._objective = self._accelerator.prepare(objective)
+            # The norms share batch statistics themselves, so every process has the same.
+            self._objective.broadcast_buffers = False
         self._averaging = WeightAverage(self.average, recipe.ema_decay)
         self.stream = self._build_stream(train)
 

@@ -35,7 +35,7 @@ class Trackers:
                 name: value if isinstance(value, int | float | str | bool) else str(value)
                 for name, value in config.items()
             }
-            self._accelerator.init_trackers(directory.resolve().name, config=values)
+            self._accelerator.init_trackers("segnext", config=values)
 
     def log(self, record: dict[str, Any]) -> None:
         """Send the numbers of one line of the log: `train/loss`, `val/miou`, `val/iou/road`."""
