@@ -82,6 +82,8 @@ def kill_once(command: list[str], out: Path, moments: random.Random, *, longest:
         started = log.exists() and log.stat().st_mtime > changed
         if started and saved_step(out) >= wanted:
             break
+    if process.poll():
+        sys.exit(f"the run failed by itself, with exit code {process.returncode}")
     process.kill()
     process.wait()
 

@@ -188,7 +188,7 @@ def test_imbalance_weighs_classes_by_name() -> None:
     assert isinstance(recipe.class_weights, dict)
     assert list(recipe.class_weights) == ["road", "sky", "pole"]
     assert recipe.class_weights["pole"] > 4 * recipe.class_weights["road"]
-    assert "140 times the pixels of the rarest, pole" in choices["class_weights"].because
+    assert "140 times the pixels of the rarest" in choices["class_weights"].because
     assert decide(replace(CAMVID, classes=IMBALANCED), class_weights="none")[0].class_weights == (
         "none"
     )
@@ -208,6 +208,18 @@ def test_rare_classes_are_looked_for_where_crops_are_small() -> None:
     whole = replace(imbalanced, height=(160,) * 3, width=(192,) * 3)
     assert decide(whole)[0].rare_crop == 0
     assert decide()[0].rare_crop == 0
+
+
+def test_dominated_pictures_get_rare_crops_or_weights_but_not_both() -> None:
+    weeds = (facts("soil", 0.93), facts("weed", 0.055), facts("crop", 0.015))
+    large = replace(CAMVID, height=(966,) * 3, width=(1296,) * 3, classes=weeds)
+    recipe, choices = decide(large)
+    assert (recipe.rare_crop, recipe.class_weights) == (0.25, "none")
+    assert "crops around rare classes make up for it" in choices["class_weights"].because
+    small = replace(large, height=(128,) * 3, width=(160,) * 3)
+    recipe, _ = decide(small)
+    assert recipe.rare_crop == 0
+    assert isinstance(recipe.class_weights, dict)
 
 
 @pytest.mark.parametrize(

@@ -45,14 +45,17 @@ MEASURED_BY = (
 )
 FILES = {
     "config.yaml": "every option",
+    "fingerprint.json": "what the data are like",
     "metrics.jsonl": "the log",
     "curves.png": "loss, learning rate and mIoU",
     "per_class.csv": "classes at the best validation",
     "samples": "pictures of each validation",
     "contact_sheet.png": "pictures of the best weights",
     "best.safetensors": "best weights, for evaluate and predict",
+    "best": "weights of the best validations",
     "last.safetensors": "weights of the last validation",
     "checkpoint.safetensors": "full state, for --resume",
+    "divergence.json": "the step whose loss was not finite",
 }
 STATES = {"done": "done", "stopped": "stopped", "unfinished": "running or killed"}
 TABLE_ROWS = 12

@@ -125,7 +125,8 @@ def train(
     options |= {name: value for name, value in given.items() if value is not None}
     options |= parse_overrides(overrides or [])
     if folds is not None and resume is None and not dry_run:
-        cross_validate(folds=folds, out=out, quiet=quiet, **options)
+        told = {name: value for name, value in options.items() if name not in ("folds", "fold")}
+        cross_validate(folds=folds, out=out, quiet=quiet, **told)
     else:
         options |= {"folds": folds} if folds is not None else {}
         run_training(resume=resume, out=out, dry_run=dry_run, quiet=quiet, **options)

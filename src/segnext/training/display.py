@@ -50,7 +50,9 @@ class Display:
         self.console.print(text, highlight=False, soft_wrap=True, markup=False)
 
     def show_choices(self, choices: Sequence[Choice]) -> None:
-        """Print what was chosen and why."""
+        """Print what was chosen and why, if anything was."""
+        if not choices:
+            return
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
         table.add_column("option")
         table.add_column("value")

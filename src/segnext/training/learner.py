@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -126,9 +127,10 @@ class Learner:
         )
         self._objective: nn.Module = objective
         if processes.count > 1 and not sharded:
-            self._objective = self._accelerator.prepare(objective)
+            wrapped: Any = self._accelerator.prepare(objective)
             # The norms share batch statistics themselves, so every process has the same.
-            self._objective.broadcast_buffers = False
+            wrapped.broadcast_buffers = False
+            self._objective = wrapped
         self._averaging = WeightAverage(self.average, recipe.ema_decay)
         self.stream = self._build_stream(train)
 

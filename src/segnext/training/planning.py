@@ -150,12 +150,7 @@ def check_recipe(recipe: Recipe, data: Fingerprint, processes: int) -> None:
     if recipe.batch_size == 1 and recipe.crop_size == (32, 32):
         msg = "a batch of one 32x32 crop leaves nothing for batch statistics; use a larger crop"
         raise UsageError(msg)
-    if recipe.batch_size < processes * recipe.accumulate:
-        msg = (
-            f"batch_size {recipe.batch_size} is too small for {processes} processes of "
-            f"{recipe.accumulate} parts each; raise it or lower accumulate"
-        )
-        raise UsageError(msg)
+    check_batch(recipe, processes)
     Protocol(window=recipe.window, stride=recipe.stride)
     names = [entry.name for entry in data.classes]
     for name in recipe.rare_classes:
@@ -168,6 +163,20 @@ def check_recipe(recipe: Recipe, data: Fingerprint, processes: int) -> None:
         msg = "average_best takes the mean of several weights; set keep_best to 2 or more"
         raise UsageError(msg)
     build_recipe_loss(recipe, ignore_index=255)
+
+
+def check_batch(recipe: Recipe, processes: int) -> None:
+    """Refuse more processes and parts than a batch has pictures.
+
+    Raises:
+        UsageError: Names the numbers.
+    """
+    if recipe.batch_size < processes * recipe.accumulate:
+        msg = (
+            f"batch_size {recipe.batch_size} is too small for {processes} processes of "
+            f"{recipe.accumulate} parts each; raise it or lower accumulate"
+        )
+        raise UsageError(msg)
 
 
 def format_recipe(recipe: Recipe, choices: Sequence[Choice]) -> str:

@@ -40,6 +40,9 @@ MEMORY_SHARE = 0.8
 IMBALANCE = 10.0
 RARE_SHARE = 0.02
 RARE_CROP = 0.5
+# Share of the largest class from which it dominates, and the rare crops that suit such data.
+DOMINATED = 0.8
+DOMINATED_RARE_CROP = 0.25
 # Largest over smallest picture from which all are brought to one size.
 SIZE_SPREAD = 4.0
 THIN = 4.0
@@ -146,46 +149,45 @@ def choose_batch(situation: Situation) -> list[Choice]:
     return [Choice("batch_size", usual, because)]
 
 
-def choose_balance(situation: Situation) -> list[Choice]:
-    """Weigh classes, and look for rare ones when cropping, where some are much rarer."""
+def choose_rare_crops(situation: Situation) -> list[Choice]:
+    """Draw some crops around rare classes, where a crop shows too little to meet them by chance."""
     data = situation.data
     present = [entry for entry in data.classes if entry.pixels]
-    largest = max(present, key=lambda entry: entry.pixel_share, default=None)
-    rarest = min(present, key=lambda entry: entry.pixel_share, default=None)
-    times = largest.pixels / rarest.pixels if largest and rarest else 1.0
-    method = situation.config.class_weights if situation.gave("class_weights") else None
-    loss = situation.config.loss or "cross_entropy"
-    names = [loss] if isinstance(loss, str) else list(loss)
-    weighted = any(issubclass(LOSSES.get(name, Loss), PixelLoss) for name in names)
-    if method is None:
-        several = len(data.classes) > 1
-        method = "enet" if times >= IMBALANCE and several and weighted else "none"
-    because = f"the largest class has {times:.0f} times the pixels of the rarest"
-    if rarest is not None:
-        because += f", {rarest.name}"
-    choices = [Choice("loss", "cross_entropy", "the paper's")]
-    weights = resolve_class_weights(method, data)
-    if isinstance(method, str) and method != "none" and situation.gave("class_weights"):
-        situation.chosen["class_weights"] = weights  # the named method, as numbers
-    choices.append(Choice("class_weights", weights, because))
-    return choices + _choose_rare_crops(situation, present)
-
-
-def _choose_rare_crops(situation: Situation, present: list[ClassFingerprint]) -> list[Choice]:
-    data = situation.data
     rare = tuple(entry.name for entry in present if entry.pixel_share < RARE_SHARE)
+    which = Choice("rare_classes", rare, f"each has less than {RARE_SHARE:.0%} of the pixels")
     height, width = situation.value("crop_size")
-    seen = height * width / (data.height[1] * data.width[1])
+    seen = min(1.0, height * width / (data.height[1] * data.width[1]))
     if not rare or seen > 0.5:
-        because = (
-            "no class is rare" if not rare else f"a crop shows {min(1, seen):.0%} of a picture"
-        )
-        return [Choice("rare_crop", 0.0, because), Choice("rare_classes", rare, "below 2 %")]
+        because = f"a crop shows {seen:.0%} of a picture" if rare else "no class is rare"
+        return [Choice("rare_crop", 0.0, because), which]
     because = f"a crop shows {seen:.0%} of a picture and would often miss {list_some(rare, 3)}"
-    return [
-        Choice("rare_crop", RARE_CROP, because),
-        Choice("rare_classes", rare, f"each has less than {RARE_SHARE:.0%} of the pixels"),
-    ]
+    share = DOMINATED_RARE_CROP if _is_dominated(data) else RARE_CROP
+    return [Choice("rare_crop", share, because), which]
+
+
+def choose_loss(situation: Situation) -> list[Choice]:
+    """Weigh the classes of cross-entropy where some are much rarer than others.
+
+    Where one class covers nearly everything and crops look for the rare ones already, weights on
+    top of them teach the rare classes too often, and are left out.
+    """
+    data, config = situation.data, situation.config
+    shares = [entry.pixels for entry in data.classes if entry.pixels]
+    times = max(shares) / min(shares) if len(shares) > 1 else 1.0
+    loss = config.loss or "cross_entropy"
+    names = [loss] if isinstance(loss, str) else list(loss)
+    weighable = any(issubclass(LOSSES.get(name, Loss), PixelLoss) for name in names)
+    because = f"the largest class has {times:.0f} times the pixels of the rarest"
+    method: str | dict[str, float] = "enet" if times >= IMBALANCE and weighable else "none"
+    if method == "enet" and situation.value("rare_crop") and _is_dominated(data):
+        method, because = "none", f"{because}, and crops around rare classes make up for it"
+    choices = [Choice("loss", "cross_entropy", "the paper's")]
+    if situation.gave("class_weights"):
+        assert config.class_weights is not None
+        # A method's name becomes numbers, which can be read, edited and checked.
+        situation.chosen["class_weights"] = resolve_class_weights(config.class_weights, data)
+        return choices
+    return [*choices, Choice("class_weights", resolve_class_weights(method, data), because)]
 
 
 def choose_rates(situation: Situation) -> list[Choice]:
@@ -313,6 +315,10 @@ def resolve_class_weights(
     return {name: float(f"{value:.3g}") for name, value in zip(names, weights, strict=True)}
 
 
+def _is_dominated(data: Fingerprint) -> bool:
+    return max(entry.pixel_share for entry in data.classes) > DOMINATED
+
+
 def _thinnest(data: Fingerprint) -> ClassFingerprint | None:
     known = [entry for entry in data.classes if entry.median_width is not None]
     return min(known, key=lambda entry: entry.median_width or 0.0, default=None)
@@ -357,7 +363,8 @@ RULES: tuple[Rule, ...] = (
     choose_crop,
     choose_window,
     choose_batch,
-    choose_balance,
+    choose_rare_crops,
+    choose_loss,
     choose_rates,
     choose_augmentation,
     choose_memory,

@@ -12,7 +12,7 @@ from segnext.training.checkpoint import read_about
 from segnext.training.config import Recipe, TrainConfig, build_config
 from segnext.training.display import Display
 from segnext.training.learner import Learner, build_learner, build_model
-from segnext.training.planning import Plan, check_model, make_plan, open_training_data
+from segnext.training.planning import Plan, check_batch, check_model, make_plan, open_training_data
 from segnext.training.processes import Processes
 from segnext.training.run_folder import CHECKPOINT, RunFolder, next_run_folder
 from segnext.training.samples import SHEET_ROWS, draw_samples
@@ -122,6 +122,7 @@ def _resume(directory: Path, changes: dict[str, Any], *, quiet: bool) -> TrainRu
     build_config(changes | {"data": directory})  # a wrong change is answered as any other
     recipe = Recipe(**{**values, **changes})
     processes = _join_processes(recipe)
+    check_batch(recipe, processes.count)
     display = _open_display(recipe, processes, quiet=quiet)
     data = open_training_data(recipe)
     display.say(f"going on at step {progress.step} of {recipe.max_steps}")
