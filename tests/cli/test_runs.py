@@ -177,15 +177,17 @@ def test_show_a_trained_run(trained: Path) -> None:
     assert about["per_class"].keys() == best["iou_per_class"].keys()
     for name, row in about["per_class"].items():
         assert row["iou"] == pytest.approx(best["iou_per_class"][name], abs=1e-6)
-    assert len(about["files"]) == 9
+    assert len(about["files"]) == 10
     assert all(Path(path).exists() for path in about["files"].values())
 
 
 def test_show_tells_how_to_resume(trained: Path, tmp_path: Path) -> None:
     folder = make_run(tmp_path / "my run", {1: 0.1})
-    (folder / "checkpoint.safetensors").write_bytes(
-        (trained / "checkpoint.safetensors").read_bytes()
-    )
+    content = (trained / "checkpoint.safetensors").read_bytes()
+    going_on = content.replace(rb"\"finished\": true", rb"\"finished\":false")
+    assert len(going_on) == len(content)
+    assert going_on != content
+    (folder / "checkpoint.safetensors").write_bytes(going_on)
     command = f"segnext train --resume '{folder}'"
     assert f"go on with: {command}" in words(call("runs", "show", folder))
     assert json.loads(call("runs", "show", folder, "--json").stdout)["resume"] == command

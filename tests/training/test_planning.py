@@ -10,6 +10,9 @@ from runs import TINY
 from segnext.data.fingerprint import Fingerprint
 from segnext.errors import UsageError
 from segnext.training import Plan, train
+from segnext.training.config import Recipe
+from segnext.training.planning import format_recipe
+from segnext.training.situation import Choice
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +74,11 @@ def test_an_edited_plan_is_checked(
     with pytest.raises(UsageError, match=message):
         train(plan=made, out=tmp_path / "run", quiet=True, **edit)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_reads_back_with_its_reasons(made: Plan) -> None:
+    choices = [Choice("batch_size", 2, "one pass: over the data")]
+    recipe = made.recipe.model_copy(update={"model_options": {"branches": [7], "rank": 4}})
+    text = format_recipe(recipe, choices)
+    assert "batch_size: 2  # one pass: over the data" in text
+    assert Recipe(**yaml.safe_load(text)) == recipe

@@ -3,39 +3,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import yaml
-from segnext.training.plan import Choice
 
 from segnext.errors import TrainingError
 from segnext.metrics import compute_metrics
-from segnext.training.config import Recipe
 from segnext.training.run_folder import RunFolder, next_run_folder
-
-RECIPE = Recipe(
-    data=Path("roads"),
-    crop_size=(64, 96),
-    batch_size=2,
-    max_steps=10,
-    learning_rate=1e-3,
-    decoder_lr_factor=1,
-    warmup_steps=1,
-    precision="fp32",
-    device="cpu",
-    num_workers=0,
-    validate_every=5,
-    scale_range=(0.5, 2.0),
-    mean=(0.1, 0.2),
-    std=(0.3, 0.4),
-    model_options={"branches": [7], "rank": 4},
-)
-
-
-def test_config_reads_back_and_tells_reasons(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path / "run")
-    folder.write_config(RECIPE, [Choice("batch_size", 2, "one pass: over the data")])
-    text = folder.config.read_text()
-    assert "batch_size: 2  # one pass: over the data" in text
-    assert Recipe(**yaml.safe_load(text)) == RECIPE
 
 
 def test_log_is_cut_to_what_a_checkpoint_knows(tmp_path: Path) -> None:
@@ -79,3 +50,15 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(TrainingError, match="the run folder cannot be made"):
         RunFolder(tmp_path / "file" / "run")
+
+
+def test_weights_of_the_best_steps_have_their_folder(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    assert folder.all_kept() == []
+    folder.kept(40).parent.mkdir()
+    folder.kept(40).touch()
+    folder.kept(5).touch()
+    assert [path.name for path in folder.all_kept()] == [
+        "step_000005.safetensors",
+        "step_000040.safetensors",
+    ]
