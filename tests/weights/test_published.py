@@ -253,3 +253,18 @@ def test_url_with_hash(site: Website, smallest_model: SegNeXt, cache: Path, tmp_
 def test_urls_that_are_refused(url: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         find_weights(url)
+
+
+def test_the_camvid_model_of_a_clone_loads_and_says_its_terms(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = published.CLONE_FOLDER / "segnext_tiny_camvid.safetensors"
+    if not path.is_file():
+        pytest.skip("weights/ is not part of this copy of the source")
+    assert path.stat().st_size < 9_000_000
+    spec = load_model("segnext_tiny_camvid").spec
+    assert spec is not None
+    assert spec.classes.names[0] == "sky"
+    assert spec.classes.num_classes == 11
+    assert spec.license == published.WEIGHTS["segnext_tiny_camvid"].license
+    assert "research only" in caplog.text

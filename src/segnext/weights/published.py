@@ -29,7 +29,7 @@ _ROOT = "https://download.openmmlab.com/mmsegmentation/v0.5"
 _ASK_AUTHORS = "code Apache-2.0, but SegNeXt's authors ask to be contacted before commercial use"
 _IMAGENET = f"{_ASK_AUTHORS}; trained on ImageNet-1k, whose terms are non-commercial research"
 _ADE20K = f"{_IMAGENET}, and on ADE20K, whose terms are non-commercial research and education"
-_CAMVID = "trained on CamVid, which is given for research"
+_CAMVID = "research only, non-commercial (trained on CamVid)"
 _HASH = re.compile(r"sha256=([0-9a-fA-F]{64})")
 
 
