@@ -36,6 +36,28 @@ IgnoreIndex = Annotated[
 SplitSeed = Annotated[
     int, typer.Option(help="Seed of the split, for folders that come without one.")
 ]
+Model = Annotated[
+    str | None, typer.Option(help="Model name, see segnext models. [default: segnext_tiny]")
+]
+Init = Annotated[
+    str | None,
+    typer.Option(
+        help="pretrained (the published ImageNet encoder), none (from scratch), or weights to "
+        "start from: a file or a published name. [default: pretrained]"
+    ),
+]
+Budget = Annotated[str | None, typer.Option(help="Wall time of the run, such as 30m, 2h or 1h30m.")]
+Memory = Annotated[
+    str | None, typer.Option(help="What a step may take on one device, such as 8GB.")
+]
+Domain = Annotated[
+    str | None,
+    typer.Option(help="What pictures show: street, overhead, microscopy, document or object."),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Any other option, name=value. May be repeated."),
+]
 Window = Annotated[
     int | None,
     typer.Option(min=32, help="Side of sliding windows [px]; whole pictures by default."),

@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from segnext.cli.options import Data, Device, Group, IgnoreIndex, SplitSeed
+from segnext.cli.options import (
+    Budget,
+    Data,
+    Device,
+    Domain,
+    Group,
+    IgnoreIndex,
+    Init,
+    Memory,
+    Model,
+    Overrides,
+    SplitSeed,
+)
 
 
 def plan(
@@ -16,31 +28,16 @@ def plan(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a plan that is there, edits and all.")
     ] = False,
-    model: Annotated[
-        str | None, typer.Option(help="Model name, see segnext models. [default: segnext_tiny]")
-    ] = None,
-    init: Annotated[
-        str | None,
-        typer.Option(help="pretrained, none, or weights to start from. [default: pretrained]"),
-    ] = None,
-    budget: Annotated[
-        str | None, typer.Option(help="Wall time of the run, such as 30m, 2h or 1h30m.")
-    ] = None,
-    memory: Annotated[
-        str | None, typer.Option(help="What a step may take on one device, such as 8GB.")
-    ] = None,
-    domain: Annotated[
-        str | None,
-        typer.Option(help="What pictures show: street, overhead, microscopy, document or object."),
-    ] = None,
+    model: Model = None,
+    init: Init = None,
+    budget: Budget = None,
+    memory: Memory = None,
+    domain: Domain = None,
     device: Device = None,
     group: Group = None,
     ignore_index: IgnoreIndex = None,
     split_seed: SplitSeed = 0,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Any other option, name=value. May be repeated."),
-    ] = None,
+    overrides: Overrides = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
     """Measure the data and this machine, and write down every choice of a training with its reason.

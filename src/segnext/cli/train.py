@@ -5,7 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
-from segnext.cli.options import Device, Group, IgnoreIndex, SplitSeed
+from segnext.cli.options import (
+    Budget,
+    Device,
+    Domain,
+    Group,
+    IgnoreIndex,
+    Init,
+    Memory,
+    Model,
+    Overrides,
+    SplitSeed,
+)
 
 
 def train(
@@ -13,23 +24,13 @@ def train(
         Path | None,
         typer.Argument(help="Folder of photos and masks, or a data.yaml.", show_default=False),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Model name, see segnext models. [default: segnext_tiny]")
-    ] = None,
-    init: Annotated[
-        str | None,
-        typer.Option(
-            help="pretrained (the published ImageNet encoder), none (from scratch), or weights to "
-            "start from: a file or a published name. [default: pretrained]"
-        ),
-    ] = None,
+    model: Model = None,
+    init: Init = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder. [default: the next free one under runs/]")
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
-    budget: Annotated[
-        str | None, typer.Option(help="Wall time of the run, such as 30m, 2h or 1h30m.")
-    ] = None,
+    budget: Budget = None,
     max_steps: Annotated[
         int | None, typer.Option(min=1, help="Optimizer steps, instead of a budget.")
     ] = None,
@@ -44,10 +45,7 @@ def train(
         str | None,
         typer.Option(help="cross_entropy, ohem, focal, dice, lovasz or boundary; sums by --set."),
     ] = None,
-    domain: Annotated[
-        str | None,
-        typer.Option(help="What pictures show: street, overhead, microscopy, document or object."),
-    ] = None,
+    domain: Domain = None,
     teacher: Annotated[
         str | None, typer.Option(help="Weights of a model to learn from as well.")
     ] = None,
@@ -62,9 +60,7 @@ def train(
         bool, typer.Option("--dry-run", help="Check everything, do one step, write nothing.")
     ] = False,
     precision: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.")] = None,
-    memory: Annotated[
-        str | None, typer.Option(help="What a step may take on one device, such as 8GB.")
-    ] = None,
+    memory: Memory = None,
     device: Device = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that read ahead.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of everything random.")] = None,
@@ -78,10 +74,7 @@ def train(
         Path | None,
         typer.Option(help="YAML file of options: a plan.yaml, or a run's config.yaml."),
     ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Any other option, name=value. May be repeated."),
-    ] = None,
+    overrides: Overrides = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
     """Train a model. Whatever is not given is chosen for the data and the machine, and explained.
