@@ -128,6 +128,7 @@ COVERED_BY = {
     "cli/predict.py": "cli/test_main.py",
     "cli/synthetic.py": "cli/test_main.py",
     "cli/train.py": "cli/test_main.py",
+    "data/datasets/known_dataset.py": "data/datasets/test_registry.py",
     "data/scenery/objects.py": "data/test_synthetic.py",
     "data/scenery/street.py": "data/test_synthetic.py",
     "inference/scoring.py": "evaluation/test_evaluation.py",

@@ -50,8 +50,59 @@ def test_many_classes_need_sixteen_bits() -> None:
     assert encoded.tolist() == [[255, 299, 65535]]
 
 
+STREET = Classes(
+    ("void", "road", "car", "truck"),
+    ((0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 3, 3)),
+    ((0, 0), (4, 1), (7, 2), (8, 3), (9, None)),
+    (0, 40, 70, 80),
+)
+
+
+def test_reducing_zero_makes_it_void_once() -> None:
+    reduced = STREET.reduce_zero()
+    assert reduced.names == ("road", "car", "truck")
+    assert reduced.raw_to_train == ((0, None), (4, 0), (7, 1), (8, 2), (9, None))
+    assert reduced.submission == (40, 70, 80)
+    with pytest.raises(UsageError, match=r"raw id 0 is void already and road the first class"):
+        reduced.reduce_zero()
+
+
+def test_merged_classes_share_a_train_id() -> None:
+    merged = STREET.merge({"vehicle": ["car", "truck"]})
+    assert merged.names == ("void", "road", "vehicle")
+    assert merged.colors[2] == (2, 2, 2)
+    assert merged.raw_to_train == ((0, 0), (4, 1), (7, 2), (8, 2), (9, None))
+    assert merged.submission == ()
+    plain = Classes(("a", "b", "c")).merge({"x": ["a", "c"]})
+    assert plain.names == ("x", "b")
+    assert plain.encode(np.array([[0, 1, 2]], np.uint8), "m").tolist() == [[0, 1, 0]]
+
+
+def test_dropped_classes_are_ignored() -> None:
+    dropped = STREET.drop(["road"])
+    assert dropped.names == ("void", "car", "truck")
+    assert dropped.encode(np.array([[0, 4, 7, 8]], np.uint8), "m").tolist() == [[0, 255, 1, 2]]
+
+
+def test_what_cannot_be_merged_or_dropped_is_named() -> None:
+    with pytest.raises(UsageError, match=r"unknown class 'lorry': .*valid: car, road, truck"):
+        STREET.merge({"vehicle": ["car", "lorry"]})
+    with pytest.raises(UsageError, match="one group only"):
+        STREET.merge({"x": ["car"], "y": ["car"]})
+    with pytest.raises(UsageError, match="1 class is left of 4"):
+        STREET.drop(["void", "road", "car"])
+
+
+def test_submission_ids() -> None:
+    assert STREET.submit(np.array([[3, 0]], np.uint8)).tolist() == [[80, 0]]
+    with pytest.raises(DataError, match="holds 4, but train ids run to 3"):
+        STREET.submit(np.array([[4]], np.uint8))
+    with pytest.raises(UsageError, match="no submission ids"):
+        ROADS.submit(np.array([[0]], np.uint8))
+
+
 def test_json_round_trip() -> None:
-    classes = Classes(("a", "b"), ((1, 2, 3), (4, 5, 6)), ((0, None), (1, 0), (2, 1)))
+    classes = Classes(("a", "b"), ((1, 2, 3), (4, 5, 6)), ((0, None), (1, 0), (2, 1)), (1, 2))
     assert Classes.from_dict(classes.to_dict()) == classes
 
 
@@ -63,6 +114,7 @@ def test_json_round_trip() -> None:
         ((("a", "b"), ((1, 2, 3),)), "2 class names but 1 colours"),
         ((("a", "b"), (), ((3, 2),)), "sends mask value 3 to class 2, but ids run from 0 to 1"),
         ((("a", "b"), (), ((70000, 1),)), "mask value 70000"),
+        ((("a", "b"), (), (), (1,)), "2 labels but 1 submission ids"),
     ],
 )
 def test_wrong_taxonomies_are_named(arguments: tuple[object, ...], message: str) -> None:

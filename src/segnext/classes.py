@@ -1,26 +1,28 @@
-"""The taxonomy: class names, colours, and which raw mask value means which class.
+"""The taxonomy: class names, colours, and the label map raw id -> train id -> submission id.
 
-Three kinds of numbers must never be confused:
+Four kinds of numbers must never be confused:
 
 - raw id: the value in a mask file (or the position of its colour in a colour mask),
 - train id: 0 .. L-1, what losses, metrics and predicted masks use,
+- submission id: what a test server wants to find in the masks sent to it,
 - ignore: pixels that count for nothing, stored as `ignore_index` (255; 65535 above 255 labels).
 
 `Classes.encode` goes from raw to train ids and refuses values nobody declared; `Classes.decode`
-goes back. L is the number of labels: the number of classes, except for a single class, where
-the network has one logit and a mask has two labels, 0 `background` and 1 the class.
+goes back; `Classes.submit` goes from train to submission ids. L is the number of labels: the
+number of classes, except for a single class, where the network has one logit and a mask has two
+labels, 0 `background` and 1 the class.
 """
 
 import colorsys
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from segnext.errors import DataError, UsageError
+from segnext.errors import DataError, UsageError, describe_unknown
 
 Color = tuple[int, int, int]
 Mask = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -54,11 +56,13 @@ class Classes:
         colors: RGB, 0-255, one per class; made up by `distinct_colors` where not given.
         raw_to_train: Declared mask values, as sorted (raw id, train id) pairs with `None` for
             "ignore". Empty means raw ids are train ids. `ignore_index` itself is always ignored.
+        submission: Submission id by train id; empty where no test server is known.
     """
 
     names: tuple[str, ...]
     colors: tuple[Color, ...] = ()
     raw_to_train: tuple[tuple[int, int | None], ...] = field(default=())
+    submission: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -86,6 +90,9 @@ class Classes:
                     f"0 to {self.num_labels - 1}; use null (or ignore) for pixels that do not count"
                 )
                 raise UsageError(msg)
+        if self.submission and len(self.submission) != self.num_labels:
+            msg = f"{self.num_labels} labels but {len(self.submission)} submission ids"
+            raise UsageError(msg)
 
     @classmethod
     def numbered(cls, count: int) -> "Classes":
@@ -124,9 +131,84 @@ class Classes:
 
     def with_ignored(self, raw_ids: Sequence[int]) -> "Classes":
         """Return the same taxonomy in which `raw_ids` are ignored as well."""
-        table = dict(self.raw_to_train) or {index: index for index in range(self.num_labels)}
-        table.update(dict.fromkeys(raw_ids))
-        return Classes(self.names, self.colors, tuple(sorted(table.items())))
+        table = self._raw_table() | dict.fromkeys(raw_ids)
+        return replace(self, raw_to_train=tuple(sorted(table.items())))
+
+    def reduce_zero(self) -> "Classes":
+        """Return the taxonomy in which raw id 0 is void instead of the first class.
+
+        This is what other tools call `reduce_zero_label`: the first class goes, and every other
+        train id moves down by one.
+
+        Raises:
+            UsageError: Raw id 0 is not the first class, as after reducing it once.
+        """
+        if self._raw_table().get(0) != 0:
+            msg = (
+                f"raw id 0 is void already and {self.names[0]} the first class; reducing zero "
+                f"again would shift every class"
+            )
+            raise UsageError(msg)
+        return self.drop(self.names[:1])
+
+    def drop(self, names: Sequence[str]) -> "Classes":
+        """Return the taxonomy without some classes, whose pixels count for nothing from then on.
+
+        Raises:
+            UsageError: A name is unknown, or fewer than two classes are left.
+        """
+        self._check_known(names)
+        return self._regroup([(name,) for name in self.names if name not in names], {})
+
+    def merge(self, groups: Mapping[str, Sequence[str]]) -> "Classes":
+        """Return the taxonomy in which each group of classes is one.
+
+        A merged class takes the place and the colour of its first member. Submission ids are
+        lost, since no server takes merged classes.
+
+        Args:
+            groups: Names of classes by the name they get together.
+
+        Raises:
+            UsageError: A name is unknown or in two groups, or fewer than two classes are left.
+        """
+        merged = {name: new for new, members in groups.items() for name in members}
+        self._check_known(list(merged))
+        if len(merged) < sum(len(members) for members in groups.values()):
+            msg = "a class can be merged into one group only"
+            raise UsageError(msg)
+        parts: dict[str, tuple[str, ...]] = {}
+        for name in self.names:
+            new = merged.get(name, name)
+            parts[new] = (*parts.get(new, ()), name)
+        renamed = {members[0]: new for new, members in parts.items()}
+        return replace(self._regroup(list(parts.values()), renamed), submission=())
+
+    def _regroup(self, groups: Sequence[tuple[str, ...]], renamed: Mapping[str, str]) -> "Classes":
+        """Return the taxonomy of the given groups of classes; all others count for nothing."""
+        if len(groups) < 2:
+            msg = f"{len(groups)} class is left of {self.num_classes}; nothing to tell apart"
+            raise UsageError(msg)
+        place = {self.names.index(name): new for new, group in enumerate(groups) for name in group}
+        first = [self.names.index(group[0]) for group in groups]
+        table = {
+            raw: None if train is None else place.get(train)
+            for raw, train in self._raw_table().items()
+        }
+        return Classes(
+            tuple(renamed.get(self.names[old], self.names[old]) for old in first),
+            tuple(self.colors[old] for old in first),
+            tuple(sorted(table.items())),
+            tuple(self.submission[old] for old in first) if self.submission else (),
+        )
+
+    def _raw_table(self) -> dict[int, int | None]:
+        return dict(self.raw_to_train) or {index: index for index in range(self.num_labels)}
+
+    def _check_known(self, names: Sequence[str]) -> None:
+        for name in names:
+            if name not in self.names:
+                raise UsageError(describe_unknown("class", name, self.names))
 
     @functools.cached_property
     def _encode_table(self) -> npt.NDArray[np.int32]:
@@ -181,6 +263,25 @@ class Classes:
                 table[train] = raw
         return table[mask]
 
+    def submit(self, mask: Mask) -> Mask:
+        """Translate train ids (H, W) to what the data set's test server wants.
+
+        Raises:
+            UsageError: No submission ids are known for these classes.
+            DataError: The mask holds a value that is no train id.
+        """
+        if not self.submission:
+            msg = "these classes have no submission ids; only those of a known data set do"
+            raise UsageError(msg)
+        if mask.size and int(mask.max()) >= self.num_labels:
+            msg = f"the mask holds {int(mask.max())}, but train ids run to {self.num_labels - 1}"
+            raise DataError(msg)
+        table: Mask = np.array(self.submission, np.uint16)
+        if max(self.submission) <= 255:
+            table = table.astype(np.uint8)
+        submitted: Mask = table[mask]
+        return submitted
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready description; `from_dict` reads it back."""
         return asdict(self)
@@ -192,4 +293,5 @@ class Classes:
             tuple(data["names"]),
             tuple((int(red), int(green), int(blue)) for red, green, blue in data["colors"]),
             tuple((int(raw), train) for raw, train in data.get("raw_to_train", ())),
+            tuple(data.get("submission", ())),
         )

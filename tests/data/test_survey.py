@@ -46,7 +46,7 @@ def test_ids_are_found(tmp_path: Path) -> None:
     assert reader.classes.names == ("class_0", "class_1", "class_2", "class_3")
     assert "4 were found in 2 masks: class_0 .. class_3" in notes[1]
     assert notes[2] == "classes that no mask holds: class_2"
-    np.testing.assert_array_equal(np.unique(reader.read(tmp_path / "1.png")), [3, 255])
+    np.testing.assert_array_equal(np.unique(reader.read_file(tmp_path / "1.png")), [3, 255])
 
 
 def test_colors_are_found(tmp_path: Path) -> None:
@@ -55,8 +55,8 @@ def test_colors_are_found(tmp_path: Path) -> None:
     assert reader.kind == "color"
     assert reader.classes.names == ("color_000000", "color_0009ff", "color_ff0000")
     assert notes[0] == "masks: colours (RGB), each looked up exactly"
-    np.testing.assert_array_equal(reader.read(masks[0])[0], [2, 0])
-    np.testing.assert_array_equal(np.unique(reader.read(masks[1])), [0])
+    np.testing.assert_array_equal(reader.read_file(masks[0])[0], [2, 0])
+    np.testing.assert_array_equal(np.unique(reader.read_file(masks[1])), [0])
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_black_and_white(tmp_path: Path, declared: Taxonomy | None, names: tuple
     reader, notes = build_reader(paths, declared, ())
     assert reader.classes.names == names
     assert notes[-1].endswith(f"255 means {names[-1]}")
-    np.testing.assert_array_equal(reader.read(paths[0]), ids(0, 1))
-    assert reader.classes.decode(reader.read(paths[0])).max() == 255
+    np.testing.assert_array_equal(reader.read_file(paths[0]), ids(0, 1))
+    assert reader.classes.decode(reader.read_file(paths[0])).max() == 255
 
 
 @pytest.mark.parametrize(
@@ -89,19 +89,19 @@ def test_255_is_ignored_elsewhere(
 ) -> None:
     paths = _save(tmp_path, mask)
     reader, _ = build_reader(paths, declared, ignored)
-    assert 255 in reader.read(paths[0])
+    assert 255 in reader.read_file(paths[0])
 
 
 def test_black_and_white_as_declared_colors(tmp_path: Path) -> None:
     paths = _save(tmp_path, _rgb(ids(0, 255)))
     reader, _ = build_reader(paths, WHITE_CROP, ())
-    np.testing.assert_array_equal(reader.read(paths[0]), ids(1, 0))
+    np.testing.assert_array_equal(reader.read_file(paths[0]), ids(1, 0))
 
 
 def test_grey_rgb_is_ids_whatever_colors_are_declared(tmp_path: Path) -> None:
     paths = _save(tmp_path, _rgb(ids(0, 1)))
     reader, notes = build_reader(paths, WHITE_CROP, ())
-    np.testing.assert_array_equal(reader.read(paths[0]), ids(0, 1))
+    np.testing.assert_array_equal(reader.read_file(paths[0]), ids(0, 1))
     assert notes == ["masks: class ids as grey values stored as RGB"]
 
 

@@ -9,7 +9,16 @@ from segnext.errors import UsageError
 from segnext.spec import Protocol
 
 Data = Annotated[
-    Path, typer.Argument(help="Folder of photos and masks, or a data.yaml.", show_default=False)
+    Path,
+    typer.Argument(help="Folder or .zip of photos and labels, or a data.yaml.", show_default=False),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="What the data are: folder, another format such as coco or labelme, or a known data "
+        "set such as ade20k; see segnext data formats. Found out by default.",
+    ),
 ]
 Weights = Annotated[
     str,

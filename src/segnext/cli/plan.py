@@ -10,6 +10,7 @@ from segnext.cli.options import (
     Data,
     Device,
     Domain,
+    Format,
     Group,
     IgnoreIndex,
     Init,
@@ -34,6 +35,7 @@ def plan(
     memory: Memory = None,
     domain: Domain = None,
     device: Device = None,
+    format_: Format = None,
     group: Group = None,
     ignore_index: IgnoreIndex = None,
     split_seed: SplitSeed = 0,
@@ -60,6 +62,7 @@ def plan(
         "domain": domain,
         "device": device,
         "group": group,
+        "format": format_,
         "ignore_index": tuple(ignore_index) if ignore_index else None,
         "split_seed": split_seed or None,
     }

@@ -1,20 +1,28 @@
-"""Read `data.yaml`: folders or lists of each split, class names, colours and label mapping."""
+"""Read `data.yaml`: folders or lists of each split, class names, colours and label mapping.
+
+Or, for data in a known format, where it lies and what its classes become:
+
+    path: /data/ade
+    format: ade20k
+    merge: {vehicle: [car, bus, truck]}
+    drop: [sky]
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import yaml
 
-from segnext.classes import Color
+from segnext.classes import Classes, Color
+from segnext.data.containers import is_file, is_folder, read_text
 from segnext.data.layout import IMAGE_FOLDERS, Layout
 from segnext.data.pairing import (
     Item,
     keep_labelled,
     pair_folders,
     read_list,
-    read_text,
 )
 from segnext.data.taxonomy import Taxonomy, build_taxonomy
 from segnext.errors import DataError, describe_unknown, list_some
@@ -28,7 +36,14 @@ KEYS = (
     "colors",
     "ignore_index",
     "label_mapping",
+    "format",
+    "options",
+    "merge",
+    "drop",
+    "reduce_zero_label",
 )
+# What a format says by itself.
+_NOT_WITH_FORMAT = (*SPLITS, "names", "masks_dir", "colors", "label_mapping")
 # Keys of the same file that other tools write and that say nothing about masks.
 PASSED_OVER = frozenset(
     {"channels", "download", "flip_idx", "kpt_names", "kpt_shape", "license", "nc", "roboflow"}
@@ -44,12 +59,36 @@ class DataYaml:
         layout: Items of each split.
         taxonomy: Declared classes, if any.
         ignore_index: Mask values that count for nothing.
+        format: Name of the format or known data set; `None` for plain folders.
+        options: Of the format.
+        merge: Names of classes by the name they get together.
+        drop: Classes whose pixels count for nothing.
+        reduce_zero: Make raw id 0 void, and every other train id one less.
     """
 
     root: Path
     layout: Layout
     taxonomy: Taxonomy | None
-    ignore_index: tuple[int, ...]
+    ignore_index: tuple[int, ...] = ()
+    format: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    merge: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    reduce_zero: bool = False
+
+    def relabel(self, classes: Classes) -> Classes:
+        """Apply what the file says about the classes of the data set.
+
+        Raises:
+            UsageError: A class is unknown, or zero is reduced where it is void already.
+        """
+        if self.ignore_index:
+            classes = classes.with_ignored(self.ignore_index)
+        if self.reduce_zero:
+            classes = classes.reduce_zero()
+        if self.drop:
+            classes = classes.drop(self.drop)
+        return classes.merge(self.merge) if self.merge else classes
 
 
 def read_data_yaml(path: Path) -> DataYaml:
@@ -61,10 +100,13 @@ def read_data_yaml(path: Path) -> DataYaml:
     """
     content = _load(path)
     root = path.parent / _text(content.get("path") or ".", f"{path}: path")
-    if not root.is_dir():
+    if not is_folder(root):
         msg = f"{path}: path names no folder: {root}; it is relative to {path.parent}"
         raise DataError(msg)
     layout = Layout(path.name)
+    changes = _read_changes(content, path)
+    if content.get("format") is not None:
+        return _read_format(content, root, path, changes)
     masks_dir = _inside(_text(content.get("masks_dir", "masks"), f"{path}: masks_dir"), path)
     for split in SPLITS:
         sources = content.get(split)
@@ -74,11 +116,42 @@ def read_data_yaml(path: Path) -> DataYaml:
     if not layout.splits:
         msg = f"{path}: names no split; give at least `train: images/train`"
         raise DataError(msg)
+    return DataYaml(root, layout, _read_taxonomy(content, path), **changes)
+
+
+def _read_format(
+    content: Mapping[str, Any], root: Path, path: Path, changes: Mapping[str, Any]
+) -> DataYaml:
+    unwanted = next((key for key in _NOT_WITH_FORMAT if content.get(key)), None)
+    if unwanted:
+        msg = f"{path}: {unwanted} and format exclude each other; the format says it by itself"
+        raise DataError(msg)
+    options = content.get("options") or {}
+    if not isinstance(options, dict):
+        msg = f"{path}: options must hold lines `name: value`, not {options!r}"
+        raise DataError(msg)
+    name = _text(content["format"], f"{path}: format")
+    return DataYaml(root, Layout(path.name), None, format=name, options=options, **changes)
+
+
+def _read_changes(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Read what the file says about the label map, as fields of `DataYaml`."""
     ignored = content.get("ignore_index")
     if not isinstance(ignored, list):
         ignored = [] if ignored is None else [ignored]
-    ids = tuple(_mask_value(value, f"{path}: ignore_index") for value in ignored)
-    return DataYaml(root, layout, _read_taxonomy(content, path), ids)
+    merge, drop = content.get("merge") or {}, content.get("drop") or []
+    if not isinstance(merge, dict) or not all(isinstance(part, list) for part in merge.values()):
+        msg = f"{path}: merge must hold lines `new name: [class, class]`, not {merge!r}"
+        raise DataError(msg)
+    if not isinstance(drop, list):
+        msg = f"{path}: drop must be a list of classes, not {drop!r}"
+        raise DataError(msg)
+    return {
+        "ignore_index": tuple(_mask_value(value, f"{path}: ignore_index") for value in ignored),
+        "merge": {str(new): tuple(map(str, part)) for new, part in merge.items()},
+        "drop": tuple(map(str, drop)),
+        "reduce_zero": bool(content.get("reduce_zero_label", False)),
+    }
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -126,9 +199,9 @@ def _find_pictures(
 ) -> dict[PurePosixPath, set[Path] | None]:
     """Return folders of images with the pictures wanted of each; `None` for all of them."""
     path = root / source
-    if path.is_dir():
+    if is_folder(path):
         return {source: None}
-    if source.suffix.lower() != ".txt" or not path.is_file():
+    if source.suffix.lower() != ".txt" or not is_file(path):
         msg = f"{where}: {source} is neither a folder nor a .txt list in {root}"
         raise DataError(msg)
     wanted: dict[PurePosixPath, set[Path]] = {}
@@ -150,7 +223,7 @@ def _pair(
         raise DataError(msg)
     parts = images.parts
     masks = root.joinpath(*parts[:index], masks_dir, *parts[index + 1 :])
-    return pair_folders(root / images, masks if masks.is_dir() else None, notes)
+    return pair_folders(root / images, masks if is_folder(masks) else None, notes)
 
 
 def _images_index(path: PurePosixPath) -> int | None:

@@ -1,16 +1,21 @@
 """A folder of photos and masks as splits of (image, mask) pairs, with everything odd said."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from segnext.classes import Classes, Mask
+from segnext.data.containers import is_file, is_folder
 from segnext.data.data_yaml import DataYaml, read_data_yaml
+from segnext.data.datasets.known_dataset import KnownDataset
+from segnext.data.datasets.registry import DATASETS
+from segnext.data.formats.registry import FORMATS, Format
 from segnext.data.headers import ImageHeader, image_header
 from segnext.data.images import Image, read_image
-from segnext.data.layout import UNDERSTOOD, find_layout
+from segnext.data.layout import UNDERSTOOD, Layout, find_layout
 from segnext.data.masks import MaskReader
 from segnext.data.pairing import Item
 from segnext.data.splits import (
@@ -24,7 +29,7 @@ from segnext.data.splits import (
 from segnext.data.statistics import spread_sample
 from segnext.data.survey import build_reader
 from segnext.data.taxonomy import VOID_NAMES, Taxonomy, read_classes
-from segnext.errors import DataError
+from segnext.errors import DataError, UsageError, describe_unknown
 
 HEADER_SAMPLE = 64
 # Of the training groups, for folders that have no val.
@@ -82,11 +87,11 @@ class FolderDataset:
         Raises:
             DataError: The split has no masks, or this one is broken or holds undeclared labels.
         """
-        path = self.items[index].mask_path
-        if path is None:
-            msg = f"the {self.split} split has no masks, such as for {self.items[index].image_path}"
+        item = self.items[index]
+        if item.mask_path is None:
+            msg = f"the {self.split} split has no masks, such as for {item.image_path}"
             raise DataError(msg)
-        return self.reader.read(path)
+        return self.reader.read(item)
 
     def check(self, limit: int = 200) -> None:
         """Read masks spread over the split, so that a wrong one stops a run before it starts.
@@ -138,6 +143,16 @@ class Folder:
             raise DataError(msg)
         return self.splits[split]
 
+    def choose_splits(self, *, train: str, val: str) -> "Folder":
+        """Return the same data set, in which the named splits are called train and val.
+
+        Raises:
+            DataError: There is no such split.
+        """
+        chosen = {"train": self.dataset(train), "val": self.dataset(val)}
+        others = {name: part for name, part in self.splits.items() if name not in chosen}
+        return replace(self, splits={**chosen, **others})
+
 
 def open_folder(
     root: Path | str,
@@ -147,25 +162,28 @@ def open_folder(
     split_seed: int = 0,
     shares: tuple[float, float, float] = DEFAULT_SHARES,
     classes_file: Path | None = None,
+    format: str | None = None,
 ) -> Folder:
-    """Open a folder of photos and masks, or a `data.yaml` that describes one.
+    """Open a data set: a folder or archive in any known format, or a `data.yaml` about one.
 
     Args:
-        root: The folder; see `segnext.data.layout` for the layouts understood.
+        root: The folder, .zip file or data.yaml; see `segnext.data.layout` for plain folders.
         group: Regular expression or .csv file that tells which pictures belong together.
         ignore_index: Mask values that count for nothing, besides 255.
         split_seed: For folders without splits: another seed gives another split.
         shares: For folders without splits: of train, val and test.
-        classes_file: Instead of `classes.txt` in the folder.
+        classes_file: Instead of `classes.txt` in a plain folder.
+        format: Name of a format or of a known data set; `folder` for plain folders; found out
+            if not given.
 
     Raises:
         DataError: The folder is missing, in no known layout, or its files contradict each other.
-        UsageError: An argument is out of range.
+        UsageError: An argument is out of range, or the format unknown.
     """
     root = Path(root)
     described = _find_data_yaml(root)
-    layout = described.layout if described else find_layout(root)
     root = described.root if described else root
+    layout = _find_layout(root, format, described)
     notes = [f"layout: {layout.description}", *layout.notes]
     rule = parse_group(group) if group else None
     splits = {split: assign_groups(items, rule) for split, items in layout.splits.items()}
@@ -177,9 +195,15 @@ def open_folder(
         notes.append(f"no val given: carved from train by a hash with seed {split_seed}")
     notes.append("splits: " + ", ".join(f"{split} {len(part)}" for split, part in splits.items()))
     notes += describe_leaks(splits, rule)
-    declared = _read_declared(root, described, classes_file, notes)
-    ignored = (*ignore_index, *(described.ignore_index if described else ()))
-    reader, seen = build_reader(_training_masks(splits, root), declared, ignored)
+    reader: MaskReader
+    seen: list[str] = []
+    if layout.masks is not None:
+        reader = layout.masks
+    else:
+        declared = _read_declared(root, described, classes_file, notes)
+        ignored = (*ignore_index, *(described.ignore_index if described else ()))
+        reader, seen = build_reader(_training_masks(splits, root), declared, ignored)
+    reader = _relabel(reader, described, ignore_index)
     channels, bits, pixels = _survey_images([item for part in splits.values() for item in part])
     return Folder(
         root=root,
@@ -191,11 +215,62 @@ def open_folder(
     )
 
 
+def _find_layout(root: Path, name: str | None, described: DataYaml | None) -> Layout:
+    told = described.format if described else None
+    if name is not None and told not in (None, name):
+        msg = f"{root}: its data.yaml says format {told}, but {name} was asked for"
+        raise UsageError(msg)
+    name = name or told
+    options = dict(described.options) if described else {}
+    if name == "folder":
+        return find_layout(root)
+    if name is not None:
+        known: dict[str, Format | KnownDataset] = {**FORMATS, **DATASETS}
+        if name not in known:
+            raise UsageError(describe_unknown("format", name, ["folder", *known]))
+        return _read(known[name], root, options)
+    if described:
+        return described.layout
+    if is_folder(root):
+        entries: list[Format | KnownDataset] = [*DATASETS.values(), *FORMATS.values()]
+        for entry in entries:
+            if entry.detect(root):
+                layout = _read(entry, root, options)
+                layout.notes.insert(
+                    0, f"looks like {entry.title}; --format folder reads it as a plain folder"
+                )
+                return layout
+    return find_layout(root)
+
+
+def _read(entry: Format | KnownDataset, root: Path, options: Mapping[str, Any]) -> Layout:
+    if not is_folder(root):
+        msg = f"{root}: no such folder or archive; {entry.title} is read from one"
+        raise DataError(msg)
+    allowed = list(inspect.signature(entry.read).parameters)[1:]
+    for option in options:
+        if option not in allowed:
+            kind = f"option of the format {entry.name}"
+            raise UsageError(describe_unknown(kind, option, allowed))
+    return entry.read(root, **options)
+
+
+def _relabel(
+    reader: MaskReader, described: DataYaml | None, ignore_index: Sequence[int]
+) -> MaskReader:
+    classes = reader.classes
+    if ignore_index:
+        classes = classes.with_ignored(ignore_index)
+    if described:
+        classes = described.relabel(classes)
+    return reader if classes == reader.classes else reader.with_classes(classes)
+
+
 def _find_data_yaml(root: Path) -> DataYaml | None:
     if root.is_file() and root.suffix.lower() in (".yaml", ".yml"):
         return read_data_yaml(root)
     path = root / "data.yaml"
-    return read_data_yaml(path) if path.is_file() else None
+    return read_data_yaml(path) if is_file(path) else None
 
 
 def _carve_val(splits: Splits, seed: int) -> Splits:
@@ -209,7 +284,7 @@ def _read_declared(
     if classes_file is None and described and described.taxonomy:
         return described.taxonomy
     path = classes_file or root / "classes.txt"
-    if classes_file is None and not path.is_file():
+    if classes_file is None and not is_file(path):
         return None
     taxonomy = read_classes(path)
     for index, name in enumerate(taxonomy.classes.names):

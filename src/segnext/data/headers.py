@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+from segnext.data.containers import file_size, read_bytes
 from segnext.errors import DataError
 
 MAX_PIXELS = 268_435_456
@@ -82,11 +83,11 @@ def read_picture_bytes(path: Path) -> bytes:
         DataError: The file is missing, empty, unreadable or larger than 4 GiB.
     """
     try:
-        size = path.stat().st_size
+        size = file_size(path)
         if size > MAX_FILE_BYTES:
             msg = f"{path}: {size:,} bytes are more than a picture may have, {MAX_FILE_BYTES:,}"
             raise DataError(msg)
-        data = path.read_bytes()
+        data = read_bytes(path)
     except FileNotFoundError:
         msg = f"{path}: no such picture"
         raise DataError(msg) from None

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from segnext.data.containers import is_file, is_folder, list_folder
+from segnext.data.masks import MaskReader
 from segnext.data.pairing import Item, keep_labelled, pair_folders, read_list, select_listed
 from segnext.data.splits import Splits
 from segnext.errors import DataError, list_some
@@ -50,12 +52,14 @@ class Layout:
         splits: Items by split; empty where the folders name no splits.
         pool: All items where the folders name no splits.
         notes: What does not pair.
+        masks: How masks are read, where the layout says it; else their files are looked at.
     """
 
     description: str
     splits: Splits = field(default_factory=dict)
     pool: tuple[Item, ...] = ()
     notes: list[str] = field(default_factory=list)
+    masks: MaskReader | None = None
 
 
 def find_layout(root: Path) -> Layout:
@@ -74,7 +78,7 @@ def find_layout(root: Path) -> Layout:
     images, masks = find_folder(root, IMAGE_FOLDERS), find_folder(root, MASK_FOLDERS)
     if images is None or masks is None:
         missing = "folder of images" if images is None else f"folder of masks beside {images.name}"
-        found = list_some(sorted(path.name for path in root.iterdir())) or "an empty folder"
+        found = list_some(path.name for path in list_folder(root)) or "an empty folder"
         msg = f"{root}: no {missing}; {UNDERSTOOD}; found {found}"
         raise DataError(msg)
     notes: list[str] = []
@@ -96,15 +100,15 @@ def find_layout(root: Path) -> Layout:
 
 def find_folder(parent: Path, names: Sequence[str]) -> Path | None:
     """Return the sub-folder that has one of the names, the first name first, in any case."""
-    folders = {path.name.lower(): path for path in sorted(parent.iterdir()) if path.is_dir()}
+    folders = {path.name.lower(): path for path in list_folder(parent) if is_folder(path)}
     return next((folders[name] for name in names if name in folders), None)
 
 
 def _check_folder(root: Path) -> None:
-    if not root.exists():
+    if not root.exists() and not is_folder(root):
         msg = f"{root}: no such folder; {UNDERSTOOD}"
         raise DataError(msg)
-    if not root.is_dir():
+    if not is_folder(root):
         msg = f"{root}: is a file, not a folder of images and masks; {UNDERSTOOD}"
         raise DataError(msg)
 
@@ -153,7 +157,7 @@ def _find_lists(root: Path) -> dict[str, Path]:
         lists = {}
         for split, names in SPLIT_NAMES.items():
             paths = (root / folder / f"{name}.txt" for name in names)
-            path = next((path for path in paths if path.is_file()), None)
+            path = next((path for path in paths if is_file(path)), None)
             if path:
                 lists[split] = path
         if lists:

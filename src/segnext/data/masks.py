@@ -6,9 +6,9 @@ kind, an undeclared value or an undeclared colour stops the reading with its fil
 
 import functools
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from PIL.PngImagePlugin import PngImageFile
 from segnext.classes import Classes, Color, Mask
 from segnext.data.headers import ImageHeader, broken_picture, parse_header, read_picture_bytes
 from segnext.data.images import Image, decode_picture
+from segnext.data.pairing import Item
 from segnext.data.taxonomy import Taxonomy, describe_color
 from segnext.errors import DataError
 
@@ -25,9 +26,31 @@ Kind = Literal["ids", "palette", "grey", "color"]
 """One file: grey values, palette indices, RGB with r = g = b throughout, or other RGB."""
 
 
+class MaskReader(Protocol):
+    """Gives the mask of an item, whatever it is made from; small enough to send to workers."""
+
+    @property
+    def classes(self) -> Classes:
+        """What the train ids mean."""
+
+    def with_classes(self, classes: Classes) -> "MaskReader":
+        """Return the same reader by another label map, such as one with merged classes.
+
+        Args:
+            classes: Made from this reader's own by `merge`, `drop`, `with_ignored` and the like.
+        """
+
+    def read(self, item: Item) -> Mask:
+        """Read the mask (H, W) of an item that has one, as train ids.
+
+        Raises:
+            DataError: It is broken, or holds a label nobody declared.
+        """
+
+
 @dataclass(frozen=True)
-class MaskReader:
-    """Turns mask files into train ids.
+class FileMasks:
+    """Masks that are pictures: each file holds ids, or colours that stand for them.
 
     Attributes:
         kind: `ids` for grey values and palette indices, `color` for colours.
@@ -42,7 +65,17 @@ class MaskReader:
         """Names, colours and raw ids."""
         return self.taxonomy.classes
 
-    def read(self, path: Path) -> Mask:
+    def with_classes(self, classes: Classes) -> "FileMasks":
+        """Return the same reader by another label map; see `MaskReader`."""
+        palette = self.taxonomy.palette or self.classes.label_colors
+        return replace(self, taxonomy=replace(self.taxonomy, classes=classes, palette=palette))
+
+    def read(self, item: Item) -> Mask:
+        """Read the mask of an item; see `MaskReader`."""
+        assert item.mask_path is not None
+        return self.read_file(item.mask_path)
+
+    def read_file(self, path: Path) -> Mask:
         """Read a mask (H, W) of train ids, as stored: EXIF orientation is not applied.
 
         Raises:
@@ -73,9 +106,10 @@ class MaskReader:
     @functools.cached_property
     def _color_table(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]]:
         """Declared colours, packed and sorted, with the raw id that each stands for."""
-        colors = [*self.classes.label_colors, *self.taxonomy.void_colors]
+        palette = self.taxonomy.palette or self.classes.label_colors
+        colors = [*palette, *self.taxonomy.void_colors]
         void = [self.classes.ignore_index] * len(self.taxonomy.void_colors)
-        positions = np.array([*range(self.classes.num_labels), *void], np.uint16)
+        positions = np.array([*range(len(palette)), *void], np.uint16)
         packed = pack_colors(np.array(colors, np.uint8))
         order = np.argsort(packed, kind="stable")
         return packed[order], positions[order]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from segnext.data.containers import read_text, walk_files
 from segnext.data.images import IMAGE_SUFFIXES
 from segnext.errors import DataError, list_some
 
@@ -51,12 +52,10 @@ def scan_pictures(folder: Path) -> dict[str, Path]:
         DataError: Two pictures differ only in their suffix.
     """
     pictures: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in relative.parts)
-        if hidden or path.suffix.lower() not in IMAGE_SUFFIXES or not path.is_file():
+    for path in walk_files(folder):
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
             continue
-        name = relative.with_suffix("").as_posix()
+        name = path.relative_to(folder).with_suffix("").as_posix()
         if name in pictures:
             msg = f"{pictures[name]} and {path} have one name; remove or rename one of them"
             raise DataError(msg)
@@ -146,22 +145,6 @@ def read_list(path: Path) -> list[tuple[int, str]]:
         msg = f"{path}: the list is empty; write one picture a line"
         raise DataError(msg)
     return entries
-
-
-def read_text(path: Path) -> str:
-    """Read a UTF-8 file, with or without byte order mark.
-
-    Raises:
-        DataError: The file is missing or holds something else.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        msg = f"{path}: cannot be read ({error.strerror or error})"
-        raise DataError(msg) from None
-    except UnicodeDecodeError:
-        msg = f"{path}: is not UTF-8 text; save it as UTF-8"
-        raise DataError(msg) from None
 
 
 def strip_suffix(entry: str) -> str:

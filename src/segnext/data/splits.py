@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 
-from segnext.data.pairing import Item, read_text, strip_suffix
+from segnext.data.containers import read_text
+from segnext.data.pairing import Item, strip_suffix
 from segnext.errors import DataError, UsageError, list_some
 
 DEFAULT_SHARES = (0.8, 0.1, 0.1)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from segnext.classes import Classes, Color
-from segnext.data.masks import Kind, MaskReader, pack_colors, read_stored, unpack_color
+from segnext.data.masks import FileMasks, Kind, pack_colors, read_stored, unpack_color
 from segnext.data.statistics import spread_sample
 from segnext.data.taxonomy import Taxonomy
 from segnext.errors import DataError, list_some
@@ -55,7 +55,7 @@ def survey_masks(paths: Sequence[Path]) -> MaskSurvey:
 
 def build_reader(
     masks: Sequence[Path], declared: Taxonomy | None, ignored: Sequence[int]
-) -> tuple[MaskReader, list[str]]:
+) -> tuple[FileMasks, list[str]]:
     """Build the reader of a data set's masks, and say what was seen.
 
     Args:
@@ -89,7 +89,7 @@ def build_reader(
         notes.append(f"masks hold only 0 and 255: 0 means {first}, 255 means {last_name}")
     if ignored:
         classes = classes.with_ignored(ignored)
-    return MaskReader(kind, replace(taxonomy, classes=classes)), notes
+    return FileMasks(kind, replace(taxonomy, classes=classes)), notes
 
 
 def _survey_mask(path: Path) -> tuple[Kind, set[int], set[Color]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segnext.classes import Classes, Color
-from segnext.data.pairing import read_text
+from segnext.data.containers import read_text
 from segnext.errors import DataError, UsageError
 
 VOID_NAMES = frozenset({"void", "ignore", "ignored", "unlabeled", "unlabelled"})
@@ -23,11 +23,14 @@ class Taxonomy:
         classes: Names, colours and raw ids.
         has_colors: The colours were declared, so masks may be drawn in them.
         void_colors: RGB colours of pixels that count for nothing.
+        palette: RGB colour by raw id, where the label map gives classes other numbers; empty
+            where the position of a class is its raw id.
     """
 
     classes: Classes
     has_colors: bool = False
     void_colors: tuple[Color, ...] = ()
+    palette: tuple[Color, ...] = ()
 
 
 def read_classes(path: Path) -> Taxonomy:

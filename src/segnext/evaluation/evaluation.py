@@ -72,6 +72,7 @@ def evaluate(
     group: str | None = None,
     ignore_index: tuple[int, ...] = (),
     split_seed: int = 0,
+    format: str | None = None,
     on_image: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Evaluation:
     """Score a model on a split of a folder.
@@ -86,6 +87,7 @@ def evaluate(
         group: As in training, for folders without splits.
         ignore_index: Mask values that count for nothing, besides 255.
         split_seed: As in training, for folders without splits.
+        format: Of the data; found out if not given.
         on_image: Called with pictures done and in all.
 
     Raises:
@@ -96,7 +98,9 @@ def evaluate(
     models = load_models(model)
     spec = spec_of(models[0])
     spec = replace(spec, protocol=protocol or spec.protocol)
-    folder = open_folder(data, group=group, ignore_index=ignore_index, split_seed=split_seed)
+    folder = open_folder(
+        data, group=group, ignore_index=ignore_index, split_seed=split_seed, format=format
+    )
     check_same_classes(spec.classes, folder)
     images = folder.dataset(split)
     images.check()

@@ -27,7 +27,10 @@ class TrainConfig(BaseModel):
     """Arguments of a training run. `None` means "choose for me".
 
     Attributes:
-        data: Folder of photos and masks, or a data.yaml.
+        data: Folder of photos and masks in any known format, or a data.yaml.
+        format: Name of that format or of a known data set; found out if not given.
+        train_split: Name of the split to train on.
+        val_split: Name of the split to validate on.
         model: Name in the model registry.
         model_options: Fields of `SegNeXtConfig` over the preset.
         init: `pretrained` (the published ImageNet encoder, from scratch where it cannot be had),
@@ -99,6 +102,9 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     data: Path
+    format: str | None = None
+    train_split: str = "train"
+    val_split: str = "val"
     model: str = "segnext_tiny"
     model_options: dict[str, Any] = Field(default_factory=dict)
     init: str = "pretrained"

@@ -125,7 +125,9 @@ def open_training_data(config: TrainConfig) -> Folder:
         group=config.group,
         ignore_index=config.ignore_index,
         split_seed=config.split_seed,
+        format=config.format,
     )
+    data = data.choose_splits(train=config.train_split, val=config.val_split)
     if config.folds:
         data = select_fold(data, folds=config.folds, fold=config.fold, seed=config.split_seed)
     for name in ("train", "val"):

@@ -1,0 +1,40 @@
+"""What is known about a published data set."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from segnext.classes import Classes
+from segnext.data.layout import Layout
+from segnext.data.preparation import Task
+
+
+@dataclass(frozen=True)
+class KnownDataset:
+    """A published data set.
+
+    Attributes:
+        name: As `--format` and `segnext data prepare` take it, such as `ade20k`.
+        title: For people.
+        classes: Names, colours and the label map.
+        counts: Official number of pictures by split.
+        license: Terms of the pictures and labels, in a few words.
+        obtain: Where to get it and what to unpack where.
+        detect: Tells, without reading much, whether a folder or archive holds it.
+        read: Finds items and the reader of their masks, in the publisher's layout or as
+            MMSegmentation prepares it. Keyword arguments are `options:` of data.yaml.
+        make_tasks: What has to be written before training, given the root; `None` where the files
+            are read as they were published.
+        zero: What raw id 0 means: `class`, `background` (a class that counts) or `void`.
+    """
+
+    name: str
+    title: str
+    classes: Classes
+    counts: Mapping[str, int]
+    license: str
+    obtain: str
+    detect: Callable[[Path], bool]
+    read: Callable[..., Layout]
+    make_tasks: Callable[..., list[Task]] | None = None
+    zero: str = "class"

@@ -1,0 +1,1 @@
+"""Ways in which people keep labelled pictures, each read in place."""

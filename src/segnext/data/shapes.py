@@ -1,0 +1,202 @@
+"""Labelled regions to masks, by one rule whatever format they come from.
+
+The fill rule: pixel (row r, column c) is the square from (c, r) to (c + 1, r + 1), and belongs to
+a region if its centre (c + 0.5, r + 0.5) lies inside. Inside is by the even-odd rule; a centre
+exactly on an edge belongs to the region on its right, or below it. So regions that share an edge
+neither overlap nor leave a gap, and the part of a region outside the picture does not matter.
+
+Shapes: H and W height and width of the picture, n points of a ring.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from segnext.data.headers import MAX_PIXELS
+from segnext.errors import DataError
+
+Points = npt.NDArray[np.float64]
+Region = npt.NDArray[np.bool_]
+
+# Beyond this, sums of coordinates would lose tenths of pixels.
+_FARTHEST = 1e9
+
+
+class Area(Protocol):
+    """A part of a picture."""
+
+    def fill(self, height: int, width: int) -> Region:
+        """Return (H, W), true for the pixels that belong to it.
+
+        Raises:
+            DataError: It cannot be drawn on a picture of this size.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Polygon:
+    """The inside of rings by the even-odd rule: one outline, and holes if any.
+
+    Attributes:
+        rings: (n, 2) each: x to the right and y down, in pixels from the picture's corner; the
+            last point is joined to the first.
+    """
+
+    rings: tuple[Points, ...]
+
+    def fill(self, height: int, width: int) -> Region:
+        """Fill by the rule of this module."""
+        # Crossing an edge from left to right changes inside to outside and back.
+        crossings = np.zeros((height, width + 1), np.int32)
+        for ring in self.rings:
+            rows, columns = _cross(ring, height, width)
+            np.add.at(crossings, (rows, columns), 1)
+        inside: Region = crossings[:, :width].cumsum(axis=1) % 2 == 1
+        return inside
+
+
+def _cross(ring: Points, height: int, width: int) -> tuple[Any, Any]:
+    """Return row and first column to the right of each crossing of a ring with a row's centre."""
+    after = np.roll(ring, -1, axis=0)
+    falling = ring[:, 1] <= after[:, 1]
+    top, bottom = np.where(falling[:, None], ring, after), np.where(falling[:, None], after, ring)
+    # Rows whose centre lies in [top, bottom).
+    first = np.ceil(top[:, 1] - 0.5).clip(0, height).astype(np.int64)
+    last = np.ceil(bottom[:, 1] - 0.5).clip(0, height).astype(np.int64)
+    lengths = last - first
+    edges = np.repeat(np.arange(len(ring)), lengths)
+    starts = np.repeat(lengths.cumsum() - lengths, lengths)
+    rows = np.arange(len(edges)) - starts + first[edges]
+    start, end = top[edges], bottom[edges]
+    along = (rows + 0.5 - start[:, 1]) / (end[:, 1] - start[:, 1])
+    x = start[:, 0] + along * (end[:, 0] - start[:, 0])
+    return rows, np.ceil(x - 0.5).clip(0, width).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Disc:
+    """The inside of a circle, in pixels from the picture's corner."""
+
+    x: float
+    y: float
+    radius: float
+
+    def fill(self, height: int, width: int) -> Region:
+        """Fill the pixels whose centre lies within the radius."""
+        rows = (np.arange(height) + 0.5 - self.y)[:, None]
+        columns = np.arange(width) + 0.5 - self.x
+        inside: Region = rows**2 + columns**2 < self.radius**2
+        return inside
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """A bitmap as run lengths: outside, inside, outside, and so on.
+
+    Attributes:
+        counts: Lengths, the first one outside; they add up to height times width.
+        height: Of the bitmap.
+        width: Of the bitmap.
+        by_columns: Runs go down the columns, as in COCO; else along the rows.
+        left: Column of the picture where the bitmap starts.
+        top: Row of the picture where the bitmap starts.
+    """
+
+    counts: npt.NDArray[np.int64]
+    height: int
+    width: int
+    by_columns: bool = False
+    left: int = 0
+    top: int = 0
+
+    @classmethod
+    def from_bitmap(cls, bitmap: npt.NDArray[Any], *, left: int = 0, top: int = 0) -> "Runs":
+        """Encode a bitmap (H, W); nonzero is inside."""
+        flat = np.concatenate([[False], bitmap.reshape(-1) != 0, [False]])
+        edges = np.flatnonzero(flat[1:] != flat[:-1])
+        ends = np.concatenate([edges, [bitmap.size]])
+        height, width = bitmap.shape
+        return cls(np.diff(ends, prepend=0), height, width, left=left, top=top)
+
+    def fill(self, height: int, width: int) -> Region:
+        """Place the bitmap in the picture; what reaches beyond it is cut off.
+
+        Raises:
+            DataError: The lengths do not add up to the bitmap's size, or it is too large.
+        """
+        pixels = self.height * self.width
+        total = int(self.counts.sum()) if len(self.counts) else 0
+        wrong = len(self.counts) and not 0 <= self.counts.min() <= self.counts.max() <= pixels
+        if min(self.height, self.width) < 0 or pixels > MAX_PIXELS or total != pixels or wrong:
+            msg = f"run lengths cover {total:,} pixels, not {self.height} x {self.width}"
+            raise DataError(msg)
+        values = np.arange(len(self.counts)) % 2 == 1
+        flat = np.repeat(values, self.counts)
+        shape = (self.height, self.width)
+        bitmap = flat.reshape(shape[::-1]).T if self.by_columns else flat.reshape(shape)
+        inside = np.zeros((height, width), np.bool_)
+        top, left = max(0, self.top), max(0, self.left)
+        bottom, right = max(0, height - self.top), max(0, width - self.left)
+        cut = bitmap[top - self.top : bottom, left - self.left : right]
+        inside[top : top + cut.shape[0], left : left + cut.shape[1]] = cut
+        return inside
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A labelled area: raw id of the label, and where it is."""
+
+    raw_id: int
+    area: Area
+
+
+def build_ring(values: Iterable[Any], where: str) -> Points:
+    """Check the points of a ring.
+
+    Args:
+        values: Pairs (x, y) in pixels.
+        where: The file and the place in it, for messages.
+
+    Returns:
+        (n, 2).
+
+    Raises:
+        DataError: There are fewer than three points, or one is no pair of finite numbers.
+    """
+    try:
+        ring = np.array([(float(x), float(y)) for x, y in values], np.float64).reshape(-1, 2)
+    except (TypeError, ValueError, OverflowError):
+        msg = f"{where}: a polygon's points must be pairs of numbers"
+        raise DataError(msg) from None
+    if len(ring) < 3:
+        msg = f"{where}: a polygon needs three points or more, not {len(ring)}"
+        raise DataError(msg)
+    if not (np.abs(ring) < _FARTHEST).all():
+        msg = f"{where}: a polygon's point is no position in a picture"
+        raise DataError(msg)
+    return ring
+
+
+def build_box(left: float, top: float, right: float, bottom: float) -> Polygon:
+    """Return an upright rectangle as a polygon."""
+    return Polygon((np.array([(left, top), (right, top), (right, bottom), (left, bottom)]),))
+
+
+def paint(
+    shapes: Sequence[Shape], height: int, width: int, background: int
+) -> npt.NDArray[np.uint16]:
+    """Paint shapes one over the other, in their order, on a background.
+
+    Returns:
+        (H, W) raw ids.
+
+    Raises:
+        DataError: A shape cannot be drawn on a picture of this size.
+    """
+    mask = np.full((height, width), background, np.uint16)
+    for shape in shapes:
+        mask[shape.area.fill(height, width)] = shape.raw_id
+    return mask

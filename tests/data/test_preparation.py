@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from segnext.data.preparation import Task, run_tasks
+from segnext.errors import DataError
+
+
+def make(text: str) -> bytes:
+    if text == "bad":
+        msg = "bad.mat: broken"
+        raise DataError(msg)
+    return text.encode()
+
+
+def tasks(*texts: str) -> list[Task]:
+    return [Task(f"masks/{text}.png", make, (text,)) for text in texts]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_files_are_made_once(tmp_path: Path, workers: int) -> None:
+    steps: list[tuple[int, int]] = []
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks/b.png").write_bytes(b"was there")
+    made = run_tasks(
+        tasks("a", "b", "c"), tmp_path, workers=workers, on_done=lambda *n: steps.append(n)
+    )
+    assert made == 2
+    assert (tmp_path / "masks/b.png").read_bytes() == b"was there"
+    assert (tmp_path / "masks/c.png").read_bytes() == b"c"
+    assert steps[0] == (1, 3)
+    assert steps[-1] == (3, 3)
+    assert run_tasks(tasks("a", "b", "c"), tmp_path, workers=workers) == 0
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_error_stops_and_keeps_what_is_done(tmp_path: Path, workers: int) -> None:
+    with pytest.raises(DataError, match=r"^bad\.mat: broken$"):
+        run_tasks(tasks("a", "bad", "c"), tmp_path, workers=workers)
+    assert not (tmp_path / "masks/bad.png").exists()
+    run_tasks(tasks("a", "c"), tmp_path, workers=0)
+    assert {path.name for path in tmp_path.rglob("*.png")} == {"a.png", "c.png"}
