@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -45,6 +46,19 @@ def distinct_colors(count: int) -> tuple[Color, ...]:
         red, green, blue = colorsys.hls_to_rgb(hue, lightness, saturation)
         colors.append((round(red * 255), round(green * 255), round(blue * 255)))
     return tuple(colors)
+
+
+def count_ids(mask: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Count how often each value occurs in a mask (H, W) of 8 or 16 bit: (256,) or (65536,).
+
+    Counts above 2^24 are right to seven digits, and never 0 for what is there.
+    """
+    if mask.dtype == np.uint8:
+        # Several times as fast as numpy, which first widens every pixel to 64 bits.
+        histogram = cv2.calcHist([mask], [0], None, [256], [0, 256])
+        counts: npt.NDArray[np.int64] = histogram.reshape(-1).astype(np.int64)
+        return counts
+    return np.bincount(mask.reshape(-1), minlength=65536)
 
 
 @dataclass(frozen=True)
@@ -233,9 +247,8 @@ class Classes:
         Raises:
             DataError: A value was never declared; names file, value, count and remedy.
         """
-        small = raw.dtype == np.uint8
         table = self._encode_table
-        counts = np.bincount(raw.reshape(-1), minlength=256 if small else 65536)
+        counts = count_ids(raw)
         unknown = np.flatnonzero((counts > 0) & (table[: len(counts)] < 0))
         if len(unknown):
             value = int(unknown[np.argmax(counts[unknown])])
@@ -252,7 +265,11 @@ class Classes:
         identity = not self.raw_to_train and raw.dtype == self.mask_dtype
         if identity:
             return raw
-        encoded: Mask = table.astype(self.mask_dtype)[raw]
+        narrow = table[: len(counts)].astype(self.mask_dtype)
+        if raw.dtype == self.mask_dtype == np.uint8:
+            looked_up: Mask = cv2.LUT(raw, narrow)
+            return looked_up
+        encoded: Mask = narrow[raw]
         return encoded
 
     def decode(self, mask: Mask) -> npt.NDArray[np.uint16]:

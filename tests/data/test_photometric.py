@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from segnext.data.photometric import distort
+from segnext.data.images import Image
+from segnext.data.photometric import Limits, draw_distortion
+
+
+def distort(
+    image: Image, rng: np.random.Generator, *, limits: Limits | None = None, hue: bool = True
+) -> Image:
+    return draw_distortion(image, rng, limits=limits, hue=hue).apply(image)
 
 
 def test_distortion_keeps_type_and_reaches_its_bounds() -> None:

@@ -1,71 +1,19 @@
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
+from segnext.data.crops import dominated_by_one_class, draw_rare_pixel
 from segnext.data.transforms import (
     Augmentation,
     TrainTransform,
-    crop_matrix,
-    dominated_by_one_class,
-    draw_rare_pixel,
     normalize,
-    warp,
 )
 from segnext.errors import UsageError
 from segnext.spec import IMAGENET_NORMALIZATION, Normalization
 
 PLAIN = Normalization((0.0,), (1.0,))
 PLAIN_PAIR = Normalization((0.0, 0.0), (1.0, 1.0))
-
-
-def ramps(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions painted into both: channel 0 holds y, channel 1 holds x; the mask holds x."""
-    ys, xs = np.mgrid[:height, :width]
-    image = np.stack([ys * 300, xs * 300], axis=2).astype(np.uint16)
-    return image, xs.astype(np.uint8)
-
-
-@pytest.mark.parametrize("scale", [0.37, 0.5, 1.0, 1.7, 2.0])
-@pytest.mark.parametrize("flipped", [False, True])
-def test_image_and_mask_are_aligned_to_the_pixel(scale: float, flipped: bool) -> None:
-    image, mask = ramps(120, 160)
-    scaled = round(120 * scale), round(160 * scale)
-    size = (min(40, scaled[0]), min(50, scaled[1]))
-    corner = (scaled[0] - size[0]) // 2, (scaled[1] - size[1]) // 2
-    matrix = crop_matrix((120, 160), scaled, corner, size, flipped=flipped)
-    seen = warp(image, matrix, size, cv2.INTER_LINEAR) / 300
-    labels = warp(mask, matrix, size, cv2.INTER_NEAREST)
-    columns = np.arange(size[1])[:: -1 if flipped else 1]
-    expected_x = (corner[1] + columns + 0.5) * 160 / scaled[1] - 0.5
-    expected_y = (corner[0] + np.arange(size[0]) + 0.5) * 120 / scaled[0] - 0.5
-    inside_x = (expected_x >= 0) & (expected_x <= 159)
-    inside_y = (expected_y >= 0) & (expected_y <= 119)
-    # OpenCV interpolates on a grid of 1/32 pixel.
-    np.testing.assert_allclose(seen[0, inside_x, 1], expected_x[inside_x], atol=1 / 32 + 1e-3)
-    np.testing.assert_allclose(seen[inside_y, 0, 0], expected_y[inside_y], atol=1 / 32 + 1e-3)
-    assert np.abs(labels[0, inside_x] - expected_x[inside_x]).max() <= 0.5 + 1 / 32
-
-
-@pytest.mark.parametrize("scale", [0.5, 1.0, 1.3])
-def test_crop_equals_resizing_everything_and_cutting(scale: float) -> None:
-    rng = np.random.default_rng(0)
-    image = cv2.GaussianBlur(rng.integers(0, 256, (90, 120, 3), dtype=np.uint8), (5, 5), 0)
-    scaled = round(90 * scale), round(120 * scale)
-    whole = cv2.resize(image, (scaled[1], scaled[0]), interpolation=cv2.INTER_LINEAR)
-    matrix = crop_matrix((90, 120), scaled, (7, 9), (32, 33), flipped=False)
-    seen = warp(image, matrix, (32, 33), cv2.INTER_LINEAR)
-    difference = np.abs(seen.astype(int) - whole[7:39, 9:42].astype(int))
-    assert difference.max() <= 3
-    assert difference.mean() < 0.5
-
-
-@pytest.mark.parametrize("channels", [1, 3, 4, 6])
-def test_any_channel_count_keeps_its_order(channels: int) -> None:
-    image = np.arange(channels, dtype=np.uint16) * np.ones((50, 60, 1), np.uint16)
-    matrix = crop_matrix((50, 60), (50, 60), (0, 0), (40, 40), flipped=True)
-    assert warp(image, matrix, (40, 40), cv2.INTER_LINEAR)[3, 3].tolist() == list(range(channels))
 
 
 def test_sample_has_the_crop_size_and_padding_is_ignored() -> None:
@@ -122,15 +70,6 @@ def test_crop_is_drawn_again_until_classes_mix() -> None:
     assert np.mean(mixed) > 0.3
 
 
-@pytest.mark.parametrize(
-    ("labels", "dominated"),
-    [([0] * 8, True), ([0] * 6 + [1] * 2, True), ([0] * 5 + [1] * 3, False), ([255] * 8, True)],
-)
-def test_dominated_counts_valid_pixels_only(labels: list[int], dominated: bool) -> None:
-    mask = np.array(labels + [255] * 20, np.uint8)
-    assert dominated_by_one_class(mask, 255) is dominated
-
-
 def test_both_depths_of_one_picture_give_the_same_input() -> None:
     eight = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     sixteen = eight.astype(np.uint16) * 257
@@ -169,42 +108,6 @@ def sample(mask: np.ndarray, seed: int, **options: Any) -> tuple[np.ndarray, np.
     transform = TrainTransform(Augmentation(photometric=False, **options), PLAIN_PAIR)
     image, mask = transform(image, mask, np.random.default_rng(seed))
     return np.rint(image * 255).astype(np.uint8), mask
-
-
-@pytest.mark.parametrize("turns", range(4))
-@pytest.mark.parametrize("flipped", [False, True])
-@pytest.mark.parametrize("upside_down", [False, True])
-def test_turned_crop_is_the_crop_turned(turns: int, flipped: bool, upside_down: bool) -> None:
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 65536, (70, 90, 6), dtype=np.uint16)
-    size = (40, 56)
-    matrix = crop_matrix(
-        (70, 90),
-        (70, 90),
-        (11, 23),
-        size,
-        flipped=flipped,
-        flipped_vertically=upside_down,
-        turns=turns,
-    )
-    expected = image[11:51, 23:79]
-    expected = expected[:, ::-1] if flipped else expected
-    expected = np.rot90(expected[::-1] if upside_down else expected, turns)
-    for mode in (cv2.INTER_LINEAR, cv2.INTER_NEAREST):
-        assert np.array_equal(warp(image, matrix, expected.shape[:2], mode), expected)
-
-
-@pytest.mark.parametrize("scale", [0.6, 1.7])
-def test_turns_keep_image_and_mask_aligned_at_any_scale(scale: float) -> None:
-    image, mask = ramps(120, 160)
-    scaled, size = (round(120 * scale), round(160 * scale)), (40, 50)
-    straight = crop_matrix((120, 160), scaled, (9, 13), size, flipped=False)
-    turned = crop_matrix((120, 160), scaled, (9, 13), size, flipped=False, turns=1)
-    for source, mode in ((image, cv2.INTER_LINEAR), (mask, cv2.INTER_NEAREST)):
-        expected = np.rot90(warp(source, straight, size, mode)).astype(int)
-        found = warp(source, turned, (50, 40), mode).astype(int)
-        # Positions a hair apart may round to neighbours of OpenCV's grid of 1/32 pixel.
-        assert np.abs(found - expected).max() <= (300 / 32 + 1 if source is image else 1)
 
 
 def test_every_turn_and_flip_is_drawn() -> None:
@@ -281,18 +184,6 @@ def test_without_rare_pixels_the_crop_is_free() -> None:
     _, cut = sample(mask, 0, rare_crop=1.0, rare_classes=(7,))
     assert not dominated_by_one_class(cut, 255)
     assert draw_rare_pixel(mask, (7,), np.random.default_rng(0)) is None
-
-
-def test_rare_pixels_are_drawn_uniformly() -> None:
-    mask = np.zeros((5, 7), np.uint8)
-    places = [(0, 0), (0, 6), (2, 3), (4, 0), (4, 6)]
-    for place in places:
-        mask[place] = 4
-    rng = np.random.default_rng(0)
-    drawn = [draw_rare_pixel(mask, (4,), rng) for _ in range(1000)]
-    assert {place: drawn.count(place) for place in places} == pytest.approx(
-        dict.fromkeys(places, 200), abs=50
-    )
 
 
 def test_options_that_are_off_change_no_sample() -> None:

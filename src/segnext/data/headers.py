@@ -151,7 +151,7 @@ def jpeg_is_complete(data: bytes) -> bool:
         pixels = next(start for marker, start, _ in _jpeg_segments(data) if marker == 0xFFDA)
     except (struct.error, ValueError):
         return False
-    return data.find(b"\xff\xd9", pixels) >= 0
+    return data.rfind(b"\xff\xd9", pixels) >= 0
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -75,7 +75,7 @@ def _decode_opencv(data: bytes, header: ImageHeader, path: Path) -> Image:
     # Some OpenCV versions fill the lost rest of a JPEG with grey and say nothing.
     if header.format == "jpeg" and not jpeg_is_complete(data):
         raise broken_picture(path)
-    color = cv2.IMREAD_GRAYSCALE if header.channels == 1 else cv2.IMREAD_COLOR
+    color = cv2.IMREAD_GRAYSCALE if header.channels == 1 else cv2.IMREAD_COLOR_RGB
     flags = color | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
@@ -83,8 +83,8 @@ def _decode_opencv(data: bytes, header: ImageHeader, path: Path) -> Image:
         raise broken_picture(path) from error
     if image is None:
         raise broken_picture(path)
-    rgb: Image = image[..., None] if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    return rgb
+    decoded: Image = image[..., None] if image.ndim == 2 else image
+    return decoded
 
 
 def _decode_tiff(data: bytes, header: ImageHeader, path: Path) -> Image:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from segnext.data.transforms import TrainTransform
 
@@ -101,7 +101,7 @@ def build_train_loader(
         num_workers: Processes that read ahead; 0 reads in this one.
 
     Returns:
-        Batches of images (B, C, h, w) float32 and masks (B, h, w) int64.
+        Batches of images (B, C, h, w) float32 in channels_last memory and masks (B, h, w) int64.
     """
     return DataLoader(
         stream,
@@ -109,10 +109,19 @@ def build_train_loader(
             range(start_step, len(stream) // batch_size), batch_size, share or range(batch_size)
         ),
         num_workers=num_workers,
+        collate_fn=_collate,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_start_worker,
         persistent_workers=num_workers > 0,
     )
+
+
+def _collate(samples: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
+    # Stacked as (h, w, C), which they are in memory: nothing is transposed on the way to a network
+    # that computes in channels_last.
+    turned = [(image.permute(1, 2, 0), mask) for image, mask in samples]
+    images, masks = default_collate(turned)
+    return [images.permute(0, 3, 1, 2), masks]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ The operations and their order are those of SSD's training (arXiv:1512.02325), w
 configurations use.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -15,10 +16,38 @@ from segnext.data.images import Image
 Limits = tuple[tuple[float, ...], tuple[float, ...]]
 
 
-def distort(
+@dataclass(frozen=True)
+class Distortion:
+    """What is done to the values of one picture: tables before, colours, tables after.
+
+    Attributes:
+        before: Value by value, (256 or 65536, 1 or C) of the picture's type; `None` changes none.
+        saturation: Factor, for 8-bit RGB.
+        turn: Hue in steps of 2 degrees, for 8-bit RGB.
+        after: As `before`, after the change of colours; only for 8-bit RGB.
+    """
+
+    before: Image | None
+    saturation: float
+    turn: int
+    after: Image | None
+
+    def apply(self, image: Image) -> Image:
+        """Return the distorted picture (H, W, C), of the same type."""
+        image = self.apply_colors(image)
+        return image if self.after is None else _look_up(image, self.after)
+
+    def apply_colors(self, image: Image) -> Image:
+        """Do everything but `after`, which can be joined to another table."""
+        if self.before is not None:
+            image = _look_up(image, self.before)
+        return _shift_color(image, self.saturation, self.turn)
+
+
+def draw_distortion(
     image: Image, rng: np.random.Generator, *, limits: Limits | None = None, hue: bool = True
-) -> Image:
-    """Change brightness, contrast, saturation and hue, each with probability one half.
+) -> Distortion:
+    """Draw brightness, contrast, saturation and hue, each changed with probability one half.
 
     Brightness moves by up to 32/255 of the range of values, contrast and saturation by factors of
     0.5 to 1.5, hue by up to 18 of 180 steps; contrast comes before or after the colour changes.
@@ -31,9 +60,6 @@ def distort(
             part of the full scale: brightness is then measured by their distance and contrast
             from the least value. By default 0 and 1.
         hue: Change the hue too.
-
-    Returns:
-        (H, W, C) of the same type.
     """
     top = int(np.iinfo(image.dtype).max)
     drawn = rng.random(5) < 0.5
@@ -41,22 +67,36 @@ def distort(
     contrast = rng.uniform(0.5, 1.5) if drawn[1] else 1.0
     saturation = rng.uniform(0.5, 1.5) if drawn[2] else 1.0
     turn = int(rng.integers(-18, 19)) if drawn[3] else 0
-    contrast_first = bool(drawn[4])
     colorful = image.dtype == np.uint8 and image.shape[2] == 3
+    contrast_first = bool(drawn[4]) or not colorful
+    saturation, turn = (saturation, turn if hue else 0) if colorful else (1.0, 0)
     # One column of the tables serves all channels, unless each has its own limits.
     low, high = np.array(limits or ((0.0,), (1.0,))) * top
     steps = np.arange(top + 1, dtype=np.float64)[:, None] - low
-    brighter = steps + shift * (high - low)
-    image = _look_up(image, low + brighter * (contrast if contrast_first or not colorful else 1.0))
-    if not colorful:
-        return image
-    image = _shift_color(image, saturation, turn if hue else 0)
-    return image if contrast_first else _look_up(image, low + steps * contrast)
+    brighter = low + (steps + shift * (high - low)) * (contrast if contrast_first else 1.0)
+    before = _build_table(brighter, image) if shift or (contrast_first and drawn[1]) else None
+    after = None if contrast_first or not drawn[1] else _build_table(low + steps * contrast, image)
+    if colorful and saturation == 1.0 and turn == 0 and before is not None:
+        # Nothing comes between the tables, so one does the work of both.
+        return Distortion(None, saturation, turn, _join(before, after))
+    return Distortion(before, saturation, turn, after)
 
 
-def _look_up(image: Image, values: npt.NDArray[np.float64]) -> Image:
-    """Replace each pixel value by its row in `values`, (256 or 65536, 1 or C)."""
-    table = np.clip(np.rint(values), 0, len(values) - 1).astype(image.dtype)
+def _build_table(values: npt.NDArray[np.float64], image: Image) -> Image:
+    table: Image = np.clip(np.rint(values), 0, len(values) - 1).astype(image.dtype)
+    return table
+
+
+def _join(first: Image, second: Image | None) -> Image:
+    """Return the table that does what `first` and then `second` do."""
+    if second is None:
+        return first
+    columns = range(first.shape[1])
+    return np.stack([second[first[:, column], column] for column in columns], axis=1)
+
+
+def _look_up(image: Image, table: Image) -> Image:
+    """Replace each pixel value by its row in a table, (256 or 65536, 1 or C)."""
     looked_up: Any
     if image.dtype == np.uint8:
         looked_up = cv2.LUT(image, table[None])

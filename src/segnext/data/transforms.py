@@ -1,29 +1,31 @@
-"""Training augmentation: one warp, one table.
+"""Training augmentation, and the normalisation that ends it.
 
-Scale, crop, flips and quarter turns are one affine matrix applied once to the image and once to
-the mask, and only the pixels of the crop are ever computed. Coordinates are half-pixel centred:
-output pixel x shows the source at (x + 0.5) / scale - 0.5, for image and mask alike. The order of
-operations is that of the paper's configurations (scale, crop, flip, photometric distortion,
-normalisation, padding).
+The order of operations is that of the paper's configurations: scale, crop, flip, photometric
+distortion, normalisation, padding. Only the pixels of the crop are ever computed.
 
 Shapes: H and W height and width of the source, C channels.
 """
 
 from dataclasses import dataclass
-from typing import Any
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from segnext.classes import Mask
+from segnext.data.crops import (
+    Size,
+    Turning,
+    Window,
+    dominated_by_one_class,
+    draw_rare_pixel,
+    draw_window,
+)
 from segnext.data.images import Image
-from segnext.data.photometric import Limits, distort
+from segnext.data.photometric import Limits, draw_distortion
 from segnext.errors import UsageError
 from segnext.spec import Normalization
 
 CROP_TRIES = 10
-MAX_CLASS_SHARE = 0.75
 
 
 def full_scale(image: Image) -> int:
@@ -49,7 +51,10 @@ def nodata_pixels(image: Image, nodata: float | None) -> npt.NDArray[np.bool_]:
 
 
 def normalize(
-    image: Image, normalization: Normalization, missing: npt.NDArray[np.bool_] | None = None
+    image: Image,
+    normalization: Normalization,
+    missing: npt.NDArray[np.bool_] | None = None,
+    table: Image | None = None,
 ) -> npt.NDArray[np.float32]:
     """Scale (H, W, C) to 0-1 by its depth, clip, subtract the mean, divide by the std.
 
@@ -58,19 +63,33 @@ def normalize(
         normalization: Of as many channels.
         missing: (H, W), true where nothing was observed, for images whose values no longer tell
             because they were resampled or distorted; by default `nodata_pixels` of the image.
+        table: For 8 bit: values to take instead of the pixels' own, (256, 1 or C).
 
     Returns:
         (H, W, C) float32; 0 where nothing was observed.
     """
-    mean = np.asarray(normalization.mean, dtype=np.float32)
-    std = np.asarray(normalization.std, dtype=np.float32)
-    scaled = image.astype(np.float32) / np.float32(full_scale(image))
-    if normalization.low is not None and normalization.high is not None:
-        low, high = np.array((normalization.low, normalization.high), dtype=np.float32)
-        np.clip(scaled, low, high, out=scaled)
-    normalized = (scaled - mean) / std
+    if image.dtype == np.uint8:
+        values = np.arange(256, dtype=np.uint8)[:, None] if table is None else table
+        # 256 values are normalised instead of every pixel.
+        normalized: npt.NDArray[np.float32] = cv2.LUT(
+            image, _scale(values, normalization)[None]
+        ).reshape(image.shape)
+    else:
+        normalized = _scale(image, normalization)
     if normalization.nodata is not None:
         normalized[nodata_pixels(image, normalization.nodata) if missing is None else missing] = 0
+    return normalized
+
+
+def _scale(values: Image, normalization: Normalization) -> npt.NDArray[np.float32]:
+    """Normalise values whose last axis is the channels, or one for all of them."""
+    mean = np.asarray(normalization.mean, dtype=np.float32)
+    std = np.asarray(normalization.std, dtype=np.float32)
+    scaled = values.astype(np.float32) / np.float32(full_scale(values))
+    if normalization.low is not None and normalization.high is not None:
+        low, high = np.array((normalization.low, normalization.high), dtype=np.float32)
+        scaled = np.clip(scaled, low, high)
+    normalized: npt.NDArray[np.float32] = (scaled - mean) / std
     return normalized
 
 
@@ -150,7 +169,8 @@ class TrainTransform:
         that hold the nodata value of the normalisation are ignored.
 
         Returns:
-            Image (C, crop height, crop width) float32 and mask (crop height, crop width) int64.
+            Image (C, crop height, crop width) float32, a view of (height, width, C) memory, and
+            mask (crop height, crop width) int64.
         """
         normalization = self.normalization
         missing = None
@@ -159,19 +179,25 @@ class TrainTransform:
             mask = np.where(missing, mask.dtype.type(self.ignore_index), mask)
         height, width = mask.shape
         scaled = self._draw_scaled_size(height, width, rng)
-        matrix, size, cut = self._draw_crop(mask, scaled, rng)
-        seen = warp(image, matrix, size, cv2.INTER_LINEAR)
+        window, turning, cut = self._draw_crop(mask, scaled, rng)
+        seen = turning.apply(window.show(image, cv2.INTER_LINEAR))
         if missing is not None:
-            missing = warp(missing.view(np.uint8), matrix, size, cv2.INTER_NEAREST).view(np.bool_)
+            shown = window.show(missing.view(np.uint8), cv2.INTER_NEAREST_EXACT)
+            missing = turning.apply(shown).view(np.bool_)
+        table = None
         if self.augmentation.photometric:
-            seen = distort(seen, rng, limits=self._limits(), hue=self.augmentation.hue)
-        crop_height, crop_width = self.augmentation.crop_size
-        padded = np.zeros((image.shape[2], crop_height, crop_width), dtype=np.float32)
-        normalized = normalize(seen, normalization, missing)
-        padded[:, : size[0], : size[1]] = normalized.transpose(2, 0, 1)
+            hue = self.augmentation.hue
+            distortion = draw_distortion(seen, rng, limits=self._limits(), hue=hue)
+            seen, table = distortion.apply_colors(seen), distortion.after
+        normalized = normalize(seen, normalization, missing, table)
         target = np.full(self.augmentation.crop_size, self.ignore_index, dtype=np.int64)
-        target[: size[0], : size[1]] = cut
-        return padded, target
+        rows, columns = cut.shape
+        target[:rows, :columns] = cut
+        if normalized.shape[:2] != target.shape:
+            padded = np.zeros((*target.shape, image.shape[2]), dtype=np.float32)
+            padded[:rows, :columns] = normalized
+            normalized = padded
+        return normalized.transpose(2, 0, 1), target
 
     def _limits(self) -> Limits | None:
         low, high = self.normalization.low, self.normalization.high
@@ -190,15 +216,14 @@ class TrainTransform:
         return max(1, round(height * factor)), max(1, round(width * factor))
 
     def _draw_crop(
-        self, mask: Mask, scaled: tuple[int, int], rng: np.random.Generator
-    ) -> tuple[npt.NDArray[np.float64], tuple[int, int], Mask]:
+        self, mask: Mask, scaled: Size, rng: np.random.Generator
+    ) -> tuple[Window, Turning, Mask]:
         """Draw crop and view; again while one class fills the crop, the last draw stands.
 
         A crop around a pixel of a rare class stands at once.
 
         Returns:
-            The output-to-source matrix, the (height, width) that lies inside the picture, and
-            the mask there.
+            Where the crop lies, how it is turned, and the mask seen there.
         """
         augmentation = self.augmentation
         flipped = rng.random() < augmentation.flip
@@ -211,138 +236,12 @@ class TrainTransform:
         if augmentation.rare_crop > 0 and rng.random() < augmentation.rare_crop:
             rare = draw_rare_pixel(mask, augmentation.rare_classes, rng)
         crop_height, crop_width = augmentation.crop_size
-        if turns % 2:
-            crop_height, crop_width = crop_width, crop_height
-        size = min(scaled[0], crop_height), min(scaled[1], crop_width)
-        turned = (size[1], size[0]) if turns % 2 else size
-        starts = [
-            _start_range(mask.shape[axis], scaled[axis], size[axis], rare[axis] if rare else None)
-            for axis in (0, 1)
-        ]
+        crop = (crop_width, crop_height) if turns % 2 else (crop_height, crop_width)
+        picture = (mask.shape[0], mask.shape[1])
         for _ in range(CROP_TRIES):
-            top, left = (int(rng.integers(*start)) for start in starts)
-            matrix = crop_matrix(
-                mask.shape,
-                scaled,
-                (top, left),
-                size,
-                flipped=flipped,
-                flipped_vertically=flipped_vertically,
-                turns=turns,
-            )
-            cut: Any = warp(mask, matrix, turned, cv2.INTER_NEAREST)
+            window = draw_window(picture, scaled, crop, rare, rng)
+            cut = window.show(mask, cv2.INTER_NEAREST_EXACT)
             if rare or not dominated_by_one_class(cut, self.ignore_index):
                 break
-        return matrix, turned, cut
-
-
-def draw_rare_pixel(
-    mask: Mask, rare_classes: tuple[int, ...], rng: np.random.Generator
-) -> tuple[int, int] | None:
-    """Draw one of the rare classes in a mask (H, W), then one of its pixels, both uniformly.
-
-    Returns:
-        Row and column, or `None` where the mask shows no rare class.
-    """
-    found = [ours for label in rare_classes if (ours := mask == label).any()]
-    if not found:
-        return None
-    ours = found[int(rng.integers(len(found)))]
-    # Counting by rows finds the pixel without a list of all of them, which may be millions.
-    until = np.cumsum(np.count_nonzero(ours, axis=1))
-    number = int(rng.integers(until[-1]))
-    row = int(np.searchsorted(until, number, side="right"))
-    before = int(until[row - 1]) if row else 0
-    return row, int(np.flatnonzero(ours[row])[number - before])
-
-
-def _start_range(source: int, scaled: int, size: int, pixel: int | None) -> tuple[int, int]:
-    """Return where, along one side, a crop may start: the first place and the one after the last.
-
-    Args:
-        source: Length of the picture's side.
-        scaled: Length it is resized to.
-        size: Length of the crop.
-        pixel: Of the picture, which must lie in the crop; `None` leaves the crop free.
-    """
-    if pixel is None:
-        return 0, scaled - size + 1
-    place = int((pixel + 0.5) * scaled / source)
-    return max(0, place - size + 1), min(place, scaled - size) + 1
-
-
-def crop_matrix(
-    source: tuple[int, ...],
-    scaled: tuple[int, int],
-    corner: tuple[int, int],
-    size: tuple[int, int],
-    *,
-    flipped: bool,
-    flipped_vertically: bool = False,
-    turns: int = 0,
-) -> npt.NDArray[np.float64]:
-    """Compose resize, crop, flips and turn into one matrix from output to source pixels.
-
-    Args:
-        source: Height and width of the picture.
-        scaled: Height and width it would be resized to.
-        corner: Top and left of the crop in the resized picture.
-        size: Height and width of the crop before it is turned.
-        flipped: Mirror the crop left to right.
-        flipped_vertically: Mirror it top to bottom.
-        turns: Then turn it by 90 degrees to the left so many times, as `np.rot90` does.
-
-    Returns:
-        (2, 3): source (x, y) = matrix @ (output x, output y, 1), centres at half pixels.
-    """
-    step_y, step_x = source[0] / scaled[0], source[1] / scaled[1]
-    start_y = (corner[0] + 0.5) * step_y - 0.5
-    start_x = (corner[1] + 0.5) * step_x - 0.5
-    if flipped:
-        start_x += (size[1] - 1) * step_x
-        step_x = -step_x
-    if flipped_vertically:
-        start_y += (size[0] - 1) * step_y
-        step_y = -step_y
-    matrix = np.array([[step_x, 0.0, start_x], [0.0, step_y, start_y]])
-    height, width = size
-    for _ in range(turns):
-        # Pixel (x, y) of the turned crop is pixel (width - 1 - y, x) of the crop before the turn.
-        matrix = matrix @ np.array([[0.0, -1.0, width - 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
-        height, width = width, height
-    return matrix
-
-
-def warp(
-    image: npt.NDArray[Any], matrix: npt.NDArray[np.float64], size: tuple[int, int], mode: int
-) -> Any:
-    """Sample (height, width) output pixels through an output-to-source matrix.
-
-    Edges are repeated: half-pixel centres reach half a pixel beyond the picture when enlarging.
-    """
-    # OpenCV warps at most four channels at a time.
-    parts = [
-        cv2.warpAffine(
-            np.ascontiguousarray(part),
-            matrix,
-            (size[1], size[0]),
-            flags=mode | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        for part in _channel_groups(image)
-    ]
-    if image.ndim == 2:
-        return parts[0]
-    return np.concatenate([part.reshape(*size, -1) for part in parts], axis=2)
-
-
-def _channel_groups(image: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-    if image.ndim == 2 or image.shape[2] <= 4:
-        return [image]
-    return [image[:, :, first : first + 4] for first in range(0, image.shape[2], 4)]
-
-
-def dominated_by_one_class(mask: npt.NDArray[Any], ignore_index: int) -> bool:
-    """Tell whether one class holds at least 75 % of the valid pixels, or there is but one."""
-    counts = np.bincount(mask[mask != ignore_index].reshape(-1))
-    return bool(np.count_nonzero(counts) <= 1 or counts.max() >= MAX_CLASS_SHARE * counts.sum())
+        turning = Turning(flipped, flipped_vertically, turns)
+        return window, turning, turning.apply(cut)
