@@ -81,3 +81,40 @@ def test_wrong_masks_are_named() -> None:
     with pytest.raises(UsageError, match="prediction holds label 9"):
         matrix.update(np.array([[0]]), np.array([[9]]))
     assert matrix.counts.sum() == 0
+
+
+def test_undefined_ratios_can_count_as_zero_or_one() -> None:
+    # Label 2 is absent, label 3 only predicted.
+    counts = np.array([[6, 2, 0, 1], [1, 5, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    ious = [6 / 10, 5 / 8, 0.0]
+    assert compute_metrics(counts).miou == pytest.approx(sum(ious) / 3, abs=1e-12)
+    for number in (0, 1):
+        found = compute_metrics(counts, zero_division=number)
+        assert found.miou == pytest.approx((sum(ious) + number) / 4, abs=1e-12)
+        assert found.iou_per_class.tolist() == [*ious[:2], number, 0.0]
+        assert found.accuracy_per_class.tolist() == [6 / 9, 5 / 6, number, number]
+        assert found.dice_per_class[2] == number
+        assert found.mean_dice == pytest.approx((12 / 16 + 10 / 13 + number + 0) / 4, abs=1e-12)
+        assert found.absent == (2,)
+        assert found.pixel_accuracy == compute_metrics(counts).pixel_accuracy
+        assert found.frequency_weighted_iou == compute_metrics(counts).frequency_weighted_iou
+
+
+def test_predictions_of_no_label_are_misses() -> None:
+    matrix = ConfusionMatrix(2, unlabelled=True)
+    matrix.update(np.array([[0, 0, 1, 255]]), np.array([[0, 255, 1, 255]]))
+    assert matrix.counts.tolist() == [[1, 0, 1], [0, 1, 0]]
+    found = compute_metrics(matrix.counts)
+    assert found.iou_per_class.tolist() == [1 / 2, 1]
+    assert found.pixel_accuracy == pytest.approx(2 / 3)
+    with pytest.raises(UsageError, match=r"prediction holds label 2, but labels run to 1"):
+        matrix.update(np.array([[0]]), np.array([[2]]))
+    with pytest.raises(UsageError, match=r"prediction holds label 255"):
+        ConfusionMatrix(2).update(np.array([[0]]), np.array([[255]]))
+
+
+def test_wrong_matrices_and_options_are_named() -> None:
+    with pytest.raises(UsageError, match=r"zero_division is 'nan', 0 or 1, got 0\.5"):
+        compute_metrics(np.eye(2, dtype=np.int64), zero_division=0.5)
+    with pytest.raises(UsageError, match=r"is \(L, L\) or \(L, L \+ 1\), got \(2, 4\)"):
+        compute_metrics(np.zeros((2, 4), dtype=np.int64))

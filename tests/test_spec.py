@@ -41,27 +41,6 @@ def test_normalisations_of_old_files_are_read() -> None:
     assert (expected.low, expected.high, expected.nodata) == (None, None, None)
 
 
-def test_protocols_name_every_choice() -> None:
-    assert Protocol().describe() == "own size, whole image, single scale"
-    protocol = Protocol(short_side=512, window=512, scales=(0.5, 1), flip=True)
-    assert protocol.describe() == "short side 512, window 512 stride 341, scales 0.5/1, flip"
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"short_side": 16}, "short side 16 px is below"),
-        ({"window": 16}, "window 16 px is below"),
-        ({"stride": 32}, "stride 32 px needs a window"),
-        ({"window": 64, "stride": 65}, "must lie between 1 and the window, 64 px"),
-        ({"scales": (0.0,)}, "scales must be positive"),
-    ],
-)
-def test_wrong_protocols_are_named(options: dict[str, object], message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        Protocol(**options)
-
-
 @pytest.mark.parametrize(
     ("mean", "std", "message"),
     [((0.5,), (0.1, 0.2), "as many means as stds"), ((0.5,), (0.0,), "must be positive")],

@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from segnext.data.shapes import Disc, Polygon, Runs, Shape, build_box, build_ring, paint
+from segnext.data.shapes import (
+    Disc,
+    Ellipse,
+    Polygon,
+    Runs,
+    Shape,
+    build_box,
+    build_ring,
+    paint,
+    turn_ring,
+)
 from segnext.errors import DataError
 
 
@@ -48,6 +58,30 @@ def test_holes_and_parts_beyond_the_picture() -> None:
 def test_disc() -> None:
     assert Disc(2, 2, 1).fill(4, 4).sum() == 4
     assert not Disc(2, 2, 0).fill(4, 4).any()
+
+
+def test_a_round_ellipse_is_a_disc_however_it_is_turned() -> None:
+    disc = Disc(6.2, 4.7, 3.1).fill(10, 12)
+    for degrees in (0, 30, 211):
+        np.testing.assert_array_equal(Ellipse(6.2, 4.7, 3.1, 3.1, degrees).fill(10, 12), disc)
+
+
+def test_an_ellipse_turns_clockwise_about_its_centre() -> None:
+    lying = Ellipse(5, 4, 4, 1).fill(9, 11)
+    assert np.argwhere(lying).min(axis=0).tolist() == [3, 2]
+    upright = Ellipse(4, 5, 4, 1, 90).fill(11, 9)
+    np.testing.assert_array_equal(upright, lying.T)
+    falling = Ellipse(5, 5, 5, 1, 45).fill(10, 10)
+    assert falling[2, 2]
+    assert not falling[7, 2]
+    assert not Ellipse(4, 4, 0, 3).fill(8, 8).any()
+
+
+def test_rings_turn_clockwise_about_a_pivot() -> None:
+    box = build_box(2, 1, 6, 3).rings[0]
+    quarter = turn_ring(box, 2, 1, 90)
+    assert quarter.tolist() == [[2, 1], [2, 5], [0, 5], [0, 1]]
+    np.testing.assert_allclose(turn_ring(turn_ring(box, 4, 2, 30), 4, 2, -30), box, atol=1e-12)
 
 
 @pytest.mark.parametrize("first", [0, 1])

@@ -17,6 +17,8 @@ import yaml
 
 from segnext.classes import Classes, Color
 from segnext.data.containers import is_file, is_folder, read_text
+from segnext.data.formats.yolo import FORMAT as YOLO
+from segnext.data.formats.yolo_sources import has_label_files
 from segnext.data.layout import IMAGE_FOLDERS, Layout
 from segnext.data.pairing import (
     Item,
@@ -44,6 +46,10 @@ KEYS = (
 )
 # What a format says by itself.
 _NOT_WITH_FORMAT = (*SPLITS, "names", "masks_dir", "colors", "label_mapping")
+# What masks need and shapes do not.
+_NOT_WITH_YOLO = ("masks_dir", "colors", "label_mapping")
+# Plain folders say where pictures lie, not what their labels mean.
+_NOT_WITH_FOLDER = (*SPLITS, "masks_dir")
 # Keys of the same file that other tools write and that say nothing about masks.
 PASSED_OVER = frozenset(
     {"channels", "download", "flip_idx", "kpt_names", "kpt_shape", "license", "nc", "roboflow"}
@@ -105,6 +111,8 @@ def read_data_yaml(path: Path) -> DataYaml:
         raise DataError(msg)
     layout = Layout(path.name)
     changes = _read_changes(content, path)
+    if _is_yolo(content, root):
+        return _read_yolo(content, root, path, changes)
     if content.get("format") is not None:
         return _read_format(content, root, path, changes)
     masks_dir = _inside(_text(content.get("masks_dir", "masks"), f"{path}: masks_dir"), path)
@@ -122,16 +130,43 @@ def read_data_yaml(path: Path) -> DataYaml:
 def _read_format(
     content: Mapping[str, Any], root: Path, path: Path, changes: Mapping[str, Any]
 ) -> DataYaml:
-    unwanted = next((key for key in _NOT_WITH_FORMAT if content.get(key)), None)
+    name = _text(content["format"], f"{path}: format")
+    excluded = _NOT_WITH_FOLDER if name == "folder" else _NOT_WITH_FORMAT
+    unwanted = next((key for key in excluded if content.get(key)), None)
     if unwanted:
         msg = f"{path}: {unwanted} and format exclude each other; the format says it by itself"
         raise DataError(msg)
+    options = _read_options(content, path)
+    taxonomy = _read_taxonomy(content, path) if name == "folder" else None
+    return DataYaml(root, Layout(path.name), taxonomy, format=name, options=options, **changes)
+
+
+def _read_options(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
     options = content.get("options") or {}
     if not isinstance(options, dict):
         msg = f"{path}: options must hold lines `name: value`, not {options!r}"
         raise DataError(msg)
-    name = _text(content["format"], f"{path}: format")
-    return DataYaml(root, Layout(path.name), None, format=name, options=options, **changes)
+    return options
+
+
+def _is_yolo(content: Mapping[str, Any], root: Path) -> bool:
+    """Tell whether the labels are YOLO's text files, whose data.yaml has the same keys."""
+    if content.get("format") is not None:
+        return bool(content["format"] == YOLO.name)
+    sources = {split: content[split] for split in SPLITS if content.get(split)}
+    return "masks_dir" not in content and has_label_files(root, sources)
+
+
+def _read_yolo(
+    content: Mapping[str, Any], root: Path, path: Path, changes: Mapping[str, Any]
+) -> DataYaml:
+    unwanted = next((key for key in _NOT_WITH_YOLO if content.get(key)), None)
+    if unwanted:
+        msg = f"{path}: {unwanted} is about masks, but the labels are YOLO's text files; drop it"
+        raise DataError(msg)
+    told = {key: content[key] for key in (*SPLITS, "names") if content.get(key)}
+    options = {**told, **_read_options(content, path)}
+    return DataYaml(root, Layout(path.name), None, format=YOLO.name, options=options, **changes)
 
 
 def _read_changes(content: Mapping[str, Any], path: Path) -> dict[str, Any]:

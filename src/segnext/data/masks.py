@@ -121,7 +121,7 @@ class FileMasks:
         return DataError(
             f"{path}: {int(counts[most]):,} pixels have the colour "
             f"{describe_color(unpack_color(int(values[most])))}{others}, which no class has; "
-            f"declare it in classes.txt, named void if it does not count"
+            f"declare it in {self.taxonomy.source}, named void if it does not count"
         )
 
 
@@ -134,7 +134,19 @@ def read_stored(path: Path) -> tuple[Kind, Image]:
     Raises:
         DataError: The file is no readable mask.
     """
-    data = read_picture_bytes(path)
+    return decode_stored(read_picture_bytes(path), path)
+
+
+def decode_stored(data: bytes, path: Path) -> tuple[Kind, Image]:
+    """Decode the bytes of a mask; see `read_stored`.
+
+    Args:
+        data: The whole file.
+        path: For messages.
+
+    Raises:
+        DataError: The bytes are no readable mask.
+    """
     header = parse_header(data, path)
     if header.format == "jpeg":
         msg = f"{path}: JPEG changes label values; save masks as PNG"

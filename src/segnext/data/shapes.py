@@ -8,6 +8,7 @@ neither overlap nor leave a gap, and the part of a region outside the picture do
 Shapes: H and W height and width of the picture, n points of a ring.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -49,12 +50,23 @@ class Polygon:
 
     def fill(self, height: int, width: int) -> Region:
         """Fill by the rule of this module."""
+        inside = np.zeros((height, width), np.bool_)
+        if not any(map(len, self.rings)):
+            return inside
+        # Most areas are small, and nothing lies beyond their farthest points.
+        points = np.concatenate(self.rings)
+        low, high = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0))
+        left, top = (max(0, int(value)) for value in low)
+        right, bottom = min(width, int(high[0])), min(height, int(high[1]))
+        if right <= left or bottom <= top:
+            return inside
         # Crossing an edge from left to right changes inside to outside and back.
-        crossings = np.zeros((height, width + 1), np.int32)
+        crossings = np.zeros((bottom - top, right - left + 1), np.bool_)
         for ring in self.rings:
+            # In the picture's own coordinates: areas that share an edge must round it alike.
             rows, columns = _cross(ring, height, width)
-            np.add.at(crossings, (rows, columns), 1)
-        inside: Region = crossings[:, :width].cumsum(axis=1) % 2 == 1
+            np.logical_xor.at(crossings, (rows - top, columns - left), True)
+        np.logical_xor.accumulate(crossings[:, :-1], axis=1, out=inside[top:bottom, left:right])
         return inside
 
 
@@ -89,6 +101,37 @@ class Disc:
         rows = (np.arange(height) + 0.5 - self.y)[:, None]
         columns = np.arange(width) + 0.5 - self.x
         inside: Region = rows**2 + columns**2 < self.radius**2
+        return inside
+
+
+@dataclass(frozen=True)
+class Ellipse:
+    """The inside of an ellipse.
+
+    Attributes:
+        x: Of the centre, in pixels from the picture's corner.
+        y: Of the centre, in pixels from the picture's corner.
+        radius_x: Half the width before turning, in pixels.
+        radius_y: Half the height before turning, in pixels.
+        degrees: Turned clockwise about its centre.
+    """
+
+    x: float
+    y: float
+    radius_x: float
+    radius_y: float
+    degrees: float = 0.0
+
+    def fill(self, height: int, width: int) -> Region:
+        """Fill the pixels whose centre lies inside."""
+        if min(self.radius_x, self.radius_y) <= 0:
+            return np.zeros((height, width), np.bool_)
+        cosine, sine = _cosine_and_sine(self.degrees)
+        down = (np.arange(height) + 0.5 - self.y)[:, None]
+        right = np.arange(width) + 0.5 - self.x
+        along = (right * cosine + down * sine) / self.radius_x
+        across = (down * cosine - right * sine) / self.radius_y
+        inside: Region = along**2 + across**2 < 1
         return inside
 
 
@@ -183,6 +226,19 @@ def build_ring(values: Iterable[Any], where: str) -> Points:
 def build_box(left: float, top: float, right: float, bottom: float) -> Polygon:
     """Return an upright rectangle as a polygon."""
     return Polygon((np.array([(left, top), (right, top), (right, bottom), (left, bottom)]),))
+
+
+def turn_ring(ring: Points, x: float, y: float, degrees: float) -> Points:
+    """Turn points (n, 2) clockwise about a pivot, as seen on the screen."""
+    cosine, sine = _cosine_and_sine(degrees)
+    turned: Points = (ring - (x, y)) @ np.array([(cosine, sine), (-sine, cosine)]) + (x, y)
+    return turned
+
+
+def _cosine_and_sine(degrees: float) -> tuple[float, float]:
+    # Rounded, so that quarter turns are exact and their edges stay where they were.
+    angle = math.radians(degrees)
+    return round(math.cos(angle), 15), round(math.sin(angle), 15)
 
 
 def paint(

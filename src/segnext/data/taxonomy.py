@@ -25,12 +25,14 @@ class Taxonomy:
         void_colors: RGB colours of pixels that count for nothing.
         palette: RGB colour by raw id, where the label map gives classes other numbers; empty
             where the position of a class is its raw id.
+        source: The file that declares it or could, for messages.
     """
 
     classes: Classes
     has_colors: bool = False
     void_colors: tuple[Color, ...] = ()
     palette: tuple[Color, ...] = ()
+    source: str = "classes.txt"
 
 
 def read_classes(path: Path) -> Taxonomy:
