@@ -11,6 +11,9 @@ from typing import Any
 
 from segnext.classes import Classes
 from segnext.errors import UsageError
+from segnext.protocol import Protocol
+
+__all__ = ["IMAGENET_NORMALIZATION", "ModelSpec", "Normalization", "Protocol"]
 
 
 @dataclass(frozen=True)
@@ -90,70 +93,6 @@ class Normalization:
 
 
 IMAGENET_NORMALIZATION = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """How a picture becomes a mask: sizes in pixels.
-
-    Attributes:
-        short_side: Resize so that the shorter side has this length (aspect kept); `None` keeps
-            the picture's own size.
-        window: Side of square sliding windows; `None` feeds the whole picture at once.
-        stride: Step between windows, at most `window`; `None` means two thirds of it.
-        scales: Factors on the resized picture; probabilities are averaged over them.
-        flip: Also average with the mirrored picture, at every scale.
-    """
-
-    short_side: int | None = None
-    window: int | None = None
-    stride: int | None = None
-    scales: tuple[float, ...] = (1.0,)
-    flip: bool = False
-
-    def __post_init__(self) -> None:
-        if self.short_side is not None and self.short_side < 32:
-            msg = f"short side {self.short_side} px is below the network's least size, 32 px"
-            raise UsageError(msg)
-        if self.window is not None and self.window < 32:
-            msg = f"window {self.window} px is below the network's least size, 32 px"
-            raise UsageError(msg)
-        if self.stride is not None and self.window is None:
-            msg = f"stride {self.stride} px needs a window; give --window too"
-            raise UsageError(msg)
-        if self.window is not None and not 1 <= self.effective_stride <= self.window:
-            msg = f"stride {self.stride} px must lie between 1 and the window, {self.window} px"
-            raise UsageError(msg)
-        if not self.scales or min(self.scales) <= 0:
-            msg = f"scales must be positive, got {self.scales}"
-            raise UsageError(msg)
-
-    @property
-    def effective_stride(self) -> int:
-        """Step between windows in pixels, with the default filled in; 0 without windows."""
-        if self.window is None:
-            return 0
-        return self.stride if self.stride is not None else max(1, self.window * 2 // 3)
-
-    def describe(self) -> str:
-        """Name every choice in one line, for reports: scores compare only under one protocol."""
-        size = "own size" if self.short_side is None else f"short side {self.short_side}"
-        view = (
-            "whole image"
-            if self.window is None
-            else f"window {self.window} stride {self.effective_stride}"
-        )
-        scales = (
-            "single scale"
-            if self.scales == (1.0,)
-            else "scales " + "/".join(f"{scale:g}" for scale in self.scales)
-        )
-        return f"{size}, {view}, {scales}{', flip' if self.flip else ''}"
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Protocol":
-        """Rebuild a protocol from its JSON form (`dataclasses.asdict`)."""
-        return cls(**{**data, "scales": tuple(data.get("scales", (1.0,)))})
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segnext.data import open_folder
 from segnext.errors import DataError, UsageError
 from segnext.evaluation import evaluate
+from segnext.inference import named_protocol
 from segnext.models import SegNeXt
 from segnext.predict import Predictor
-from segnext.spec import Protocol
+from segnext.protocol import Protocol
 
 
 @pytest.mark.parametrize(
@@ -76,3 +78,26 @@ def test_other_classes_are_refused(
     (folder / "classes.txt").write_text("\n".join([*lines, "boat 1 2 3"]))
     with pytest.raises(DataError, match="has 7 classes, the model 6"):
         evaluate(scene_weights, folder)
+
+
+def test_protocols_go_by_name(scenes: Path, scene_weights: Path) -> None:
+    found = evaluate(scene_weights, scenes, protocol="mmseg-1.x", device="cpu")
+    assert found.spec.protocol == named_protocol("mmseg-1.x", None)
+    content = json.loads(json.dumps(found.to_dict()))
+    assert content["protocol"].startswith("own size, padded to multiples of 32, whole image")
+    assert Protocol.from_dict(content["protocol_options"]) == found.spec.protocol
+    assert content["dataset"] is None
+    with pytest.raises(UsageError, match=r"unknown protocol 'papers': did you mean paper"):
+        evaluate(scene_weights, scenes, protocol="papers", device="cpu")
+
+
+def test_published_rules_are_told(scenes: Path, scene_weights: Path) -> None:
+    found = evaluate(scene_weights, open_folder(scenes), device="cpu")
+    content = found.to_dict()
+    assert content["published_rules"]["cityscapes"] == pytest.approx(found.miou, abs=1e-9)
+    assert set(content["published_rules"]) == {"cityscapes", "ade20k", "coco_stuff"}
+    assert found.counts.sum() == found.metrics.pixels
+    assert "ade20k_score" not in content
+    ade = evaluate(scene_weights, scenes, dataset="ade20k", device="cpu")
+    score = (ade.metrics.pixel_accuracy + content["published_rules"]["ade20k"]) / 2
+    assert ade.to_dict()["ade20k_score"] == pytest.approx(score, abs=1e-9)

@@ -119,3 +119,123 @@ def test_more_than_255_classes_need_sixteen_bits() -> None:
     mask = compute_mask(whole(logits, 16, 16))
     assert mask.dtype == np.uint16
     assert (mask == 290).all()
+
+
+def upsample(logits: torch.Tensor, *size: int) -> torch.Tensor:
+    return functional.interpolate(logits[None], size=size, mode="bilinear")[0]
+
+
+@pytest.mark.parametrize("band_values", [400, 4_000_000])
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("size", [(130, 201), (23, 31), (64, 50)])
+def test_two_steps_go_through_the_pixels_of_the_network_input(
+    monkeypatch: pytest.MonkeyPatch, band_values: int, mirrored: bool, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(masks, "BAND_VALUES", band_values)
+    logits = torch.randn(5, 8, 12)
+    # 60x90 pixels, padded to 64x96.
+    view = View((Tile(logits, 0, 0, 64, 96),), 60, 90, mirrored)
+    picture = PictureLogits((view,), *size, steps=2)
+    seen = upsample(logits, 64, 96)[:, :60, :90]
+    full = upsample(seen.flip(-1) if mirrored else seen, *size)
+    assert_same_labels(compute_mask(picture), full)
+    np.testing.assert_allclose(
+        compute_confidence(picture), full.softmax(0).amax(0).numpy(), atol=1e-5
+    )
+
+
+def test_two_steps_differ_from_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = View((Tile(torch.randn(5, 8, 12), 0, 0, 64, 96),), 64, 96)
+    one, two = (compute_mask(PictureLogits((view,), 130, 201, steps=n)) for n in (1, 2))
+    assert 0 < (one != two).mean() < 0.05
+    one, two = (compute_mask(PictureLogits((view,), 64, 96, steps=n)) for n in (1, 2))
+    assert (one == two).all()
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    grid=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    seen=st.tuples(st.integers(1, 72), st.integers(1, 72)),
+    size=st.tuples(st.integers(1, 70), st.integers(1, 70)),
+)
+def test_two_steps_equal_two_interpolations_for_any_size(
+    grid: tuple[int, int], seen: tuple[int, int], size: tuple[int, int]
+) -> None:
+    logits = torch.randn(3, *grid)
+    picture = PictureLogits((View((Tile(logits, 0, 0, *seen),), *seen),), *size, steps=2)
+    assert_same_labels(compute_mask(picture), upsample(upsample(logits, *seen), *size))
+
+
+def overlapping(tiles: list[Tile], *, probabilities: bool, enlarged: int = 1) -> torch.Tensor:
+    """Average windows of 32 px over 64x100 px, or over as many times that, whole."""
+    total, count = torch.zeros(4, 64, 100), torch.zeros(64, 100)
+    total = total.repeat(1, enlarged, enlarged)
+    count = count.repeat(enlarged, enlarged)
+    for tile in tiles:
+        up = upsample(tile.logits, 32 * enlarged, 32 * enlarged)
+        rows, columns = (
+            slice(start * enlarged, (start + 32) * enlarged) for start in (tile.top, tile.left)
+        )
+        total[:, rows, columns] += up.softmax(0) if probabilities else up
+        count[rows, columns] += 1
+    return total / count
+
+
+@pytest.mark.parametrize(
+    ("steps", "size"), [(1, (64, 100)), (1, (128, 200)), (2, (64, 100)), (2, (90, 37))]
+)
+def test_windows_average_logits_or_probabilities(
+    monkeypatch: pytest.MonkeyPatch, steps: int, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(masks, "BAND_VALUES", 3000)
+    corners = [(top, left) for top in (0, 24, 32) for left in (0, 24, 48, 68)]
+    tiles = [Tile(3 * torch.randn(4, 4, 4), *corner, 32, 32) for corner in corners]
+    found = {}
+    for overlap in ("logits", "probabilities"):
+        picture = PictureLogits((View(tuple(tiles), 64, 100),), *size, overlap, steps)
+        enlarged = size[0] // 64 if steps == 1 else 1
+        whole = overlapping(tiles, probabilities=overlap == "probabilities", enlarged=enlarged)
+        full = upsample(whole, *size)
+        found[overlap] = compute_mask(picture)
+        assert_same_labels(found[overlap], full)
+        best = (full if overlap == "probabilities" else full.softmax(0)).amax(0)
+        np.testing.assert_allclose(compute_confidence(picture), best.numpy(), atol=1e-5)
+    assert (found["logits"] != found["probabilities"]).any()
+
+
+def test_probabilities_of_windows_are_not_softened_twice() -> None:
+    corners = [(0, 0), (0, 16)]
+    tiles = [Tile(torch.randn(3, 4, 4), *corner, 32, 32) for corner in corners]
+    views = (View(tuple(tiles), 32, 48), View(tuple(tiles[::-1]), 32, 48))
+    one = compute_confidence(PictureLogits(views[:1], 32, 48, "probabilities"))
+    both = compute_confidence(PictureLogits(views, 32, 48, "probabilities"))
+    np.testing.assert_allclose(both, one, atol=1e-6)
+
+
+def test_one_class_in_overlapping_windows_is_a_sigmoid() -> None:
+    tiles = (
+        Tile(torch.full((1, 4, 4), 2.0), 0, 0, 32, 32),
+        Tile(-torch.ones(1, 4, 4), 0, 8, 32, 32),
+    )
+    picture = PictureLogits((View(tiles, 32, 40),), 32, 40, "probabilities", 2)
+    one, other = torch.tensor([2.0, -1.0]).sigmoid().tolist()
+    confidence = compute_confidence(picture)[0]
+    assert confidence[[0, 20, 39]].tolist() == pytest.approx([one, (one + other) / 2, 1 - other])
+    assert compute_mask(picture)[0, [0, 20, 39]].tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize("seen", [(64, 64), (2048, 2048), (700, 900)])
+def test_two_steps_never_hold_full_logits_either(
+    monkeypatch: pytest.MonkeyPatch, seen: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(masks, "BAND_VALUES", 400_000)
+    sizes = []
+    sample = masks._sample_places
+    monkeypatch.setattr(
+        masks, "_sample_places", lambda *args: sizes.append((r := sample(*args)).numel()) or r
+    )
+    view = View((Tile(torch.randn(20, 16, 16), 0, 0, *seen),), *seen)
+    compute_mask(PictureLogits((view,), 256, 256, steps=2))
+    assert len(sizes) > 3
+    # A band may share a row with the next one, hence the two rows more.
+    assert max(sizes) <= masks.BAND_VALUES + 2 * 20 * min(seen[1], 2 * 256)

@@ -2,16 +2,24 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from segnext.classes import Classes
-from segnext.data import Folder, open_folder
+from segnext.data import Folder, FolderDataset, open_folder
+from segnext.data.stitching import StitchedPictures, stitch_patches
 from segnext.errors import DataError
-from segnext.inference import choose_device, place_model, score_images
+from segnext.inference import choose_device, named_protocol, place_model, score_images
+from segnext.inference.protocols import find_dataset
+from segnext.metric_rules import RULES, ade20k_score
 from segnext.metrics import Metrics, compute_metrics
-from segnext.spec import ModelSpec, Protocol
+from segnext.models import SegNeXt
+from segnext.protocol import Protocol
+from segnext.spec import ModelSpec
 from segnext.weights import load_models, spec_of
 from segnext.weights.ensemble import Source
 
@@ -25,12 +33,16 @@ class Evaluation:
         spec: Of the model, with the protocol that was used.
         split: Name of the split.
         images: Pictures in it.
+        counts: The confusion matrix (L, L), rows truth, columns prediction.
+        dataset: The known data set it is, or `None`.
     """
 
     metrics: Metrics
     spec: ModelSpec
     split: str
     images: int
+    counts: npt.NDArray[np.int64]
+    dataset: str | None = None
 
     @property
     def miou(self) -> float:
@@ -41,6 +53,11 @@ class Evaluation:
     def absent_names(self) -> tuple[str, ...]:
         """Labels found neither in truth nor in prediction, left out of the means."""
         return tuple(self.spec.classes.label_names[index] for index in self.metrics.absent)
+
+    @property
+    def ade20k_score(self) -> float | None:
+        """What the scene parsing challenge ranks by, 0-1; `None` for other data sets."""
+        return ade20k_score(self.counts) if self.dataset == "ade20k" else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready description; undefined values are `None`."""
@@ -58,21 +75,27 @@ class Evaluation:
             "images": self.images,
             "pixels": metrics.pixels,
             "split": self.split,
+            "dataset": self.dataset,
             "protocol": self.spec.protocol.describe(),
+            "protocol_options": asdict(self.spec.protocol),
+            "published_rules": {name: _json(rule(self.counts)) for name, rule in RULES.items()},
+            **({} if self.ade20k_score is None else {"ade20k_score": _json(self.ade20k_score)}),
         }
 
 
 def evaluate(
     model: Source | Sequence[Source],
-    data: str | Path,
+    data: str | Path | Folder,
     *,
     split: str = "val",
-    protocol: Protocol | None = None,
+    protocol: Protocol | str | None = None,
+    dataset: str | None = None,
     device: str | None = None,
     group: str | None = None,
     ignore_index: tuple[int, ...] = (),
     split_seed: int = 0,
     format: str | None = None,
+    stitch: bool = False,
     on_image: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Evaluation:
     """Score a model on a split of a folder.
@@ -80,14 +103,17 @@ def evaluate(
     Args:
         model: A model with a spec, a weights file, name or URL, a cross-validation's folder, or a
             list of these, whose probabilities are averaged.
-        data: Folder or data.yaml, read as in training.
+        data: Folder or data.yaml, read as in training, or what `open_folder` returned.
         split: Which split.
-        protocol: Sizes, windows, scales and mirror; the weights' own if not given.
+        protocol: Sizes, windows, scales and mirror, or the name of a protocol; the weights' own
+            if not given.
+        dataset: Whose rules a name stands for; known from the data or the classes if not given.
         device: `cpu`, `cuda` or `mps`; the fastest there is if not given.
         group: As in training, for folders without splits.
         ignore_index: Mask values that count for nothing, besides 255.
         split_seed: As in training, for folders without splits.
         format: Of the data; found out if not given.
+        stitch: Put patches together to whole pictures first, so that each pixel counts once.
         on_image: Called with pictures done and in all.
 
     Raises:
@@ -97,20 +123,44 @@ def evaluate(
     """
     models = load_models(model)
     spec = spec_of(models[0])
-    spec = replace(spec, protocol=protocol or spec.protocol)
-    folder = open_folder(
-        data, group=group, ignore_index=ignore_index, split_seed=split_seed, format=format
+    folder = (
+        data
+        if isinstance(data, Folder)
+        else open_folder(
+            data, group=group, ignore_index=ignore_index, split_seed=split_seed, format=format
+        )
     )
-    check_same_classes(spec.classes, folder)
-    images = folder.dataset(split)
-    images.check()
-    matrix = score_images(
-        [place_model(model, choose_device(device)).eval() for model in models],
+    dataset = find_dataset(spec.classes, folder.format, dataset)
+    if isinstance(protocol, str):
+        protocol = named_protocol(protocol, dataset, spec.protocol)
+    spec = replace(spec, protocol=protocol or spec.protocol)
+    images = open_split(spec, folder, split, stitch=stitch)
+    counts = score_images(
+        ready_models(models, device),
         spec,
         images,
         on_image=lambda done: on_image(done, len(images)),
-    )
-    return Evaluation(compute_metrics(matrix.counts), spec, split, len(images))
+    ).counts
+    return Evaluation(compute_metrics(counts), spec, split, len(images), counts, dataset)
+
+
+def open_split(
+    spec: ModelSpec, folder: Folder, split: str, *, stitch: bool = False
+) -> FolderDataset | StitchedPictures:
+    """Return a split that a model can be scored on, from patches stitched if asked for.
+
+    Raises:
+        DataError: There is no such split, it has other classes, or its first masks are wrong.
+    """
+    check_same_classes(spec.classes, folder)
+    images = folder.dataset(split)
+    images.check()
+    return stitch_patches(images) if stitch else images
+
+
+def ready_models(models: Sequence[SegNeXt], device: str | None) -> list[SegNeXt]:
+    """Return models on a device and in evaluation mode."""
+    return [place_model(model, choose_device(device)).eval() for model in models]
 
 
 def check_same_classes(classes: Classes, folder: Folder) -> None:

@@ -1,13 +1,17 @@
 """Models on a labelled split: every picture's mask against the truth, in one confusion matrix."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from segnext.classes import Mask
+from segnext.data.images import Image
 from segnext.data.loader import LabelledImages, read_ahead
-from segnext.inference.logits import compute_logits, prepare_image
+from segnext.inference.logits import PictureLogits, compute_picture_logits
 from segnext.inference.masks import compute_mask
 from segnext.metrics import ConfusionMatrix
 from segnext.models import SegNeXt
-from segnext.spec import ModelSpec
+from segnext.protocol import Protocol
+from segnext.spec import ModelSpec, Normalization
 
 
 def score_images(
@@ -27,13 +31,58 @@ def score_images(
         indices: Which pictures; every one if not given.
         on_image: Called with the number of pictures done after each.
     """
-    first = models if isinstance(models, SegNeXt) else models[0]
-    device = next(first.parameters()).device
-    matrix = ConfusionMatrix(spec.classes.num_labels, ignore_index=spec.classes.ignore_index)
+    return score_protocols(
+        models, spec, images, [spec.protocol], indices=indices, on_image=on_image
+    )[spec.protocol]
+
+
+def score_protocols(
+    models: SegNeXt | Sequence[SegNeXt],
+    spec: ModelSpec,
+    images: LabelledImages,
+    protocols: Sequence[Protocol],
+    *,
+    indices: Sequence[int] | None = None,
+    on_image: Callable[[int], None] = lambda _: None,
+) -> dict[Protocol, ConfusionMatrix]:
+    """Predict pictures by several protocols in one pass: each picture is read once.
+
+    Args:
+        models: In evaluation mode, on the device to use; several are an ensemble.
+        spec: Classes and normalisation.
+        images: The split; masks hold train ids of `spec.classes`.
+        protocols: Which; one that is given twice is run once.
+        indices: Which pictures; every one if not given.
+        on_image: Called with the number of pictures done after each.
+
+    Returns:
+        The confusion matrix of each protocol.
+    """
+    labels, ignored = spec.classes.num_labels, spec.classes.ignore_index
+    matrices = {protocol: ConfusionMatrix(labels, ignore_index=ignored) for protocol in protocols}
     chosen = range(len(images)) if indices is None else indices
     for done, (_, reading) in enumerate(read_ahead(images.__getitem__, chosen), start=1):
         item = reading.result()
-        inputs = prepare_image(item["image"], spec.normalization, device)
-        matrix.update(item["mask"], compute_mask(compute_logits(models, inputs, spec.protocol)))
+        masks = _predict(models, item["image"], spec.normalization, list(matrices))
+        for protocol, mask in masks.items():
+            matrices[protocol].update(item["mask"], mask)
         on_image(done)
-    return matrix
+    return matrices
+
+
+def _predict(
+    models: SegNeXt | Sequence[SegNeXt],
+    image: Image,
+    normalization: Normalization,
+    protocols: Sequence[Protocol],
+) -> dict[Protocol, Mask]:
+    seen: dict[Protocol, PictureLogits] = {}
+    masks = {}
+    for protocol in protocols:
+        # What becomes of the logits afterwards costs no other run of the network.
+        feeding = replace(protocol, overlap="logits", steps=1)
+        if feeding not in seen:
+            seen[feeding] = compute_picture_logits(models, image, normalization, feeding)
+        logits = replace(seen[feeding], overlap=protocol.overlap, steps=protocol.steps)
+        masks[protocol] = compute_mask(logits)
+    return masks

@@ -23,10 +23,9 @@ from segnext.inference import (
     PictureLogits,
     choose_device,
     compute_confidence,
-    compute_logits,
     compute_mask,
+    compute_picture_logits,
     place_model,
-    prepare_image,
 )
 from segnext.spec import ModelSpec, Protocol
 from segnext.weights import load_models, spec_of
@@ -172,8 +171,7 @@ class Predictor:
 
     def predict(self, image: Image) -> Prediction:
         """Predict a picture (H, W, C) that `read` returned."""
-        inputs = prepare_image(image, self.spec.normalization, self.device)
-        logits = compute_logits(self.models, inputs, self.protocol)
+        logits = compute_picture_logits(self.models, image, self.spec.normalization, self.protocol)
         return Prediction(image, compute_mask(logits), self.spec.classes, logits)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from segnext.data import Folder
-from segnext.inference import compute_logits, compute_mask, prepare_image
+from segnext.inference import compute_mask, compute_picture_logits
 from segnext.training.config import Recipe
 from segnext.training.learner import Learner, build_learner
 from segnext.training.processes import Processes
@@ -61,11 +61,12 @@ class StepMeter:
             learner.learn(step, batch)
             steps.append(time.perf_counter() - start)
         val = self.data.dataset("val")
-        image = val.image(len(val) // 2)
-        inputs = prepare_image(image, learner.spec.normalization, learner.device)
+        image, spec = val.image(len(val) // 2), learner.spec
         for _ in range(2):  # the first one warms up
             start = time.perf_counter()
-            compute_mask(compute_logits(learner.average, inputs, learner.spec.protocol))
+            compute_mask(
+                compute_picture_logits(learner.average, image, spec.normalization, spec.protocol)
+            )
             picture = time.perf_counter() - start
         return Timing(median(steps[1:]), picture / self.processes.count)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from segnext.data import FolderDataset
 from segnext.data.statistics import spread_sample
 from segnext.drawing import Picture, contact_sheet, overlay, write_png
-from segnext.inference import compute_logits, compute_mask, prepare_image
+from segnext.inference import compute_mask, compute_picture_logits
 from segnext.models import SegNeXt
 from segnext.spec import ModelSpec
 
@@ -46,9 +46,9 @@ def draw_samples(
 
 def _row(model: SegNeXt, spec: ModelSpec, images: FolderDataset, index: int) -> Sequence[Picture]:
     item = images[index]
-    device = next(model.parameters()).device
-    inputs = prepare_image(item["image"], spec.normalization, device)
-    prediction = compute_mask(compute_logits(model, inputs, spec.protocol))
+    prediction = compute_mask(
+        compute_picture_logits(model, item["image"], spec.normalization, spec.protocol)
+    )
     return (
         item["image"],
         overlay(item["image"], item["mask"], spec.classes, alpha=0.75),
