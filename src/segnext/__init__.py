@@ -16,10 +16,13 @@ _HOMES = {
     "create_encoder": "segnext.models",
     "create_model": "segnext.models",
     "evaluate": "segnext.evaluation",
+    "list_datasets": "segnext.data.datasets.registry",
     "list_models": "segnext.models",
+    "list_recipes": "segnext.training.recipes",
     "list_weights": "segnext.weights",
     "load_model": "segnext.weights",
     "plan": "segnext.training",
+    "read_recipe": "segnext.training.recipes",
     "save_model": "segnext.weights",
     "train": "segnext.training",
 }
@@ -32,20 +35,25 @@ __all__ = [
     "create_encoder",
     "create_model",
     "evaluate",
+    "list_datasets",
     "list_models",
+    "list_recipes",
     "list_weights",
     "load_model",
     "plan",
+    "read_recipe",
     "save_model",
     "train",
 ]
 
 if TYPE_CHECKING:
     from segnext.classes import Classes
+    from segnext.data.datasets.registry import list_datasets
     from segnext.evaluation import evaluate
     from segnext.models import create_encoder, create_model, list_models
     from segnext.predict import Predictor
     from segnext.training import plan, train
+    from segnext.training.recipes import list_recipes, read_recipe
     from segnext.weights import convert_state_dict, list_weights, load_model, save_model
 
 

@@ -67,6 +67,40 @@ def test_the_main_job_from_folder_to_masks(tmp_path: Path) -> None:
     assert len(list((out / "masks").iterdir())) == 2
 
 
+def test_scores_by_named_protocols(scene_weights: Path, scenes: Path) -> None:
+    options = ("--device", "cpu")
+    told = call(
+        "evaluate", scene_weights, scenes, "--protocol", "paper-ms", "--flip", "--json", *options
+    )
+    assert json.loads(told.stdout)["protocol"] == (
+        "own size, whole image, scales 0.5/0.75/1/1.25/1.5/1.75, flip"
+    )
+    changed = ("--protocol", "authors", "--dataset", "isaid", "--short-side", 64)
+    told = call("evaluate", scene_weights, scenes, *changed, "--json", *options)
+    assert json.loads(told.stdout)["protocol"] == (
+        "short side 64, stretched to multiples of 32, whole image, single scale, logits in two "
+        "steps, pixels resized, mmcv's rounding"
+    )
+    every = call("evaluate", scene_weights, scenes, "--protocol", "all", *options)
+    assert every.exit_code == 0
+    assert "default, but flip" in " ".join(every.stdout.split())
+    assert "2 pictures, rules for data of their own size" in every.stdout
+    listed = call("evaluate", scene_weights, scenes, "--protocol", "all", "--json", *options)
+    rows = {row["name"]: row for row in json.loads(listed.stdout)["protocols"]}
+    assert rows["mmseg-1.x"]["protocol"].startswith("own size, padded to multiples of 32")
+    ade = call("evaluate", scene_weights, scenes, "--dataset", "ade20k", *options).stdout
+    assert "scene parsing challenge: " in ade
+
+
+def test_predicts_by_a_named_protocol(scene_weights: Path, scenes: Path, tmp_path: Path) -> None:
+    options = ("--protocol", "mmseg-0.x", "--dataset", "vaihingen", "--window", 256)
+    out = tmp_path / "out"
+    result = call("predict", scene_weights, scenes / "test" / "images", "--out", out, *options)
+    assert result.exit_code == 0, result.output
+    made = json.loads((out / "areas.json").read_text())["made"]
+    assert made["protocol"].startswith("box 512x512, window 256 stride 170, single scale")
+
+
 def test_a_broken_picture_is_listed_with_exit_code_one(scene_weights: Path, tmp_path: Path) -> None:
     Image.new("RGB", (40, 40)).save(tmp_path / "good.png")
     (tmp_path / "bad.jpg").write_bytes(b"nothing")
@@ -112,6 +146,12 @@ def test_options_out_of_range_are_wrong_use(scene_weights: Path, scenes: Path) -
     result = call("evaluate", scene_weights, scenes, "--scales", "1,two")
     assert result.exit_code == 2
     assert "should be factors with commas between" in result.stderr
+    result = call("evaluate", scene_weights, scenes, "--protocol", "mmseg-2.x")
+    assert result.exit_code == 2
+    assert "unknown protocol 'mmseg-2.x': did you mean mmseg-1.x" in " ".join(result.stderr.split())
+    result = call("predict", scene_weights, scenes / "test" / "images", "--dataset", "ade")
+    assert result.exit_code == 2
+    assert "unknown data set 'ade': did you mean ade20k" in " ".join(result.stderr.split())
     result = call("evaluate", scene_weights, scenes, "--device", "tpu")
     assert result.exit_code == 2
     assert "unknown device 'tpu'" in result.stderr

@@ -190,4 +190,4 @@ def test_camvid(shared: Path) -> None:
     assert folder.classes.num_classes == 11
     folder.dataset("val").check(limit=20)
     with pytest.raises(DataError, match="--ignore-index 11"):
-        open_folder(root).dataset("train").check(limit=20)
+        open_folder(root, format="folder").dataset("train").check(limit=20)

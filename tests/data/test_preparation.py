@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,25 @@ def test_an_error_stops_and_keeps_what_is_done(tmp_path: Path, workers: int) -> 
     assert not (tmp_path / "masks/bad.png").exists()
     run_tasks(tasks("a", "c"), tmp_path, workers=0)
     assert {path.name for path in tmp_path.rglob("*.png")} == {"a.png", "c.png"}
+
+
+def make_parts(text: str) -> Iterator[tuple[str, bytes]]:
+    yield f"masks/{text}_2.png", b"2"
+    if text == "bad":
+        msg = "bad.mat: broken"
+        raise DataError(msg)
+    yield f"masks/{text}_1.png", b"1"
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_one_task_makes_several_files(tmp_path: Path, workers: int) -> None:
+    parts = [Task(f"masks/{text}_1.png", make_parts, (text,)) for text in ("a", "b")]
+    assert run_tasks(parts, tmp_path, workers=workers) == 2
+    assert {path.name for path in tmp_path.rglob("*.png")} == {
+        *("a_1.png", "a_2.png", "b_1.png", "b_2.png"),
+    }
+    (tmp_path / "masks/b_1.png").unlink()
+    assert run_tasks(parts, tmp_path, workers=workers) == 1
+    with pytest.raises(DataError, match=r"^bad\.mat: broken$"):
+        run_tasks([Task("masks/bad_1.png", make_parts, ("bad",))], tmp_path, workers=workers)
+    assert not (tmp_path / "masks/bad_1.png").exists()

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -6,8 +7,9 @@ import torch
 
 from runs import TINY
 from segnext.data import Folder, open_folder
+from segnext.protocol import Protocol
 from segnext.training.config import Recipe, TrainConfig
-from segnext.training.learner import Batch, Learner, build_learner
+from segnext.training.learner import Batch, Learner, build_learner, build_protocol
 from segnext.training.planning import make_plan
 from segnext.training.processes import Processes
 
@@ -112,3 +114,17 @@ def test_the_pictures_of_a_step_are_known(recipe: Recipe, data: Folder) -> None:
     names = {item.image_path.name for item in data.dataset("train").items}
     assert len(learner.picture_names(0)) == 4
     assert set(learner.picture_names(0) + learner.picture_names(1)) == names
+
+
+def test_a_recipe_is_validated_by_its_own_sizes_or_by_a_named_protocol(
+    recipe: Recipe, data: Folder
+) -> None:
+    told = recipe.model_copy(update={"base_size": (96, 64), "window": 64, "stride": 48})
+    assert build_protocol(told, data) == Protocol(short_side=64, window=64, stride=48)
+    named = recipe.model_copy(update={"base_size": (96, 64), "protocol": "authors"})
+    of_ade20k = dataclasses.replace(data, format="ade20k")
+    box = build_protocol(named, of_ade20k)
+    assert (box.box, box.resize_to_multiple, box.steps) == ((2048, 512), 32, 2)
+    assert build_protocol(named, data).box is None  # rules of no known data set
+    default = recipe.model_copy(update={"base_size": (96, 64), "protocol": "default"})
+    assert build_protocol(default, data) == Protocol(short_side=64)

@@ -6,12 +6,13 @@ import pytest
 import yaml
 
 import segnext
+from checked_folders import stripes, write_data, write_pair
 from runs import TINY
 from segnext.data.fingerprint import Fingerprint
-from segnext.errors import UsageError
+from segnext.errors import DataError, UsageError
 from segnext.training import Plan, train
-from segnext.training.config import Recipe
-from segnext.training.planning import format_recipe
+from segnext.training.config import Recipe, TrainConfig
+from segnext.training.planning import format_recipe, open_training_data
 from segnext.training.situation import Choice
 
 
@@ -63,6 +64,8 @@ def test_a_plan_is_obeyed(made: Plan, tmp_path: Path) -> None:
         ({"loss": "dise"}, r"unknown loss 'dise': did you mean dice"),
         ({"batch_size": 2, "accumulate": 3}, r"batch_size 2 is too small for 1 processes of 3"),
         ({"window": 64, "stride": 90}, r"stride 90 px must lie between 1 and the window, 64 px"),
+        ({"window": 64, "protocol": "paper"}, r"protocol paper and window 64 px both say how"),
+        ({"protocol": "papers"}, r"unknown protocol 'papers': did you mean paper"),
         ({"average_best": True}, r"average_best .* set keep_best to 2 or more"),
         ({"unlabelled": Path("more")}, r"unlabelled pictures in more need a teacher"),
         ({"freeze": ("encoder.stage.0",)}, r"unknown part to freeze 'encoder.stage.0'"),
@@ -82,3 +85,18 @@ def test_a_recipe_reads_back_with_its_reasons(made: Plan) -> None:
     text = format_recipe(recipe, choices)
     assert "batch_size: 2  # one pass: over the data" in text
     assert Recipe(**yaml.safe_load(text)) == recipe
+
+
+def test_a_quick_check_stops_a_run_with_one_line(tmp_path: Path) -> None:
+    write_data(tmp_path, stripes([0, 1]), "a, b")
+    for index in range(2):
+        write_pair(tmp_path, "train", f"strange{index}", stripes([0, 9]))
+    with pytest.raises(DataError, match=r"value 9.*; segnext data check lists everything$"):
+        open_training_data(TrainConfig(data=tmp_path))
+
+
+def test_what_a_quick_check_warns_of_is_said(tmp_path: Path) -> None:
+    write_data(tmp_path, stripes([0, 1]), "a, b")
+    write_pair(tmp_path, "val", "empty", stripes([255]))
+    notes = open_training_data(TrainConfig(data=tmp_path)).notes
+    assert notes[-1].startswith("1 val mask holds nothing that counts, of 3 looked at")

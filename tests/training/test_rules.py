@@ -163,6 +163,14 @@ def test_large_pictures_are_validated_in_windows() -> None:
     assert "4000x3000" in choices["window"].because
 
 
+def test_a_named_protocol_leaves_no_window_to_choose() -> None:
+    large = replace(CAMVID, height=(3000,) * 3, width=(4000,) * 3)
+    recipe, choices = decide(large, protocol="authors")
+    assert (recipe.window, recipe.stride, recipe.protocol) == (None, None, "authors")
+    assert "window" not in choices
+    assert decide(large, protocol=None)[0].window == 1024
+
+
 def test_pictures_of_very_different_sizes_share_a_box_unless_things_are_thin() -> None:
     spread = replace(CAMVID, height=(200, 800, 3000), width=(300, 1000, 4000))
     recipe, choices = decide(spread)

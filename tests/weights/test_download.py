@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from segnext.errors import SegnextError, UsageError, WeightsError
-from segnext.weights.download import cache_folder, fetch
+from segnext.storage import cache_folder
+from segnext.weights.download import fetch
 from website import Website, serve
 
 CONTENT = random.Random(0).randbytes(300_000)

@@ -1,19 +1,22 @@
 """`segnext evaluate`: weights and a labelled folder to a score."""
 
+import functools
 import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from segnext.cli.options import (
     Data,
+    DatasetName,
     Device,
     Flip,
     Format,
     Group,
     IgnoreIndex,
+    ProtocolName,
     Scales,
     ShortSide,
     SplitSeed,
@@ -24,13 +27,17 @@ from segnext.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from segnext.evaluation import Evaluation
+    from segnext.evaluation import Comparison, Evaluation
+
+ALL_PROTOCOLS = "all"
 
 
 def evaluate(
     weights: Weights,
     data: Data,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
+    protocol: ProtocolName = None,
+    dataset: DatasetName = None,
     window: Window = None,
     stride: Stride = None,
     short_side: ShortSide = None,
@@ -41,6 +48,10 @@ def evaluate(
     group: Group = None,
     ignore_index: IgnoreIndex = None,
     split_seed: SplitSeed = 0,
+    stitch: Annotated[
+        bool,
+        typer.Option("--stitch", help="Put patches together and score whole pictures."),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON alone on standard output.")
     ] = False,
@@ -49,15 +60,30 @@ def evaluate(
 
     mIoU is taken over the confusion matrix of the whole split; classes found neither in truth
     nor in prediction are left out and named. The protocol is part of the result.
+    --protocol all scores by every protocol, and shows what each choice of the default is worth.
 
     Example: segnext evaluate runs/roads-segnext_tiny-1/best.safetensors roads/ --split test
     """
+    from segnext.data import open_folder
+    from segnext.evaluation import Comparison, Evaluation, compare_protocols
     from segnext.evaluation import evaluate as run_evaluation
+    from segnext.inference.protocols import find_dataset
     from segnext.weights import load_models, spec_of
 
     models = load_models(weights)
-    protocol = build_protocol(
-        spec_of(models[0]).protocol,
+    spec = spec_of(models[0])
+    folder = open_folder(
+        data,
+        group=group,
+        ignore_index=tuple(ignore_index or ()),
+        split_seed=split_seed,
+        format=format_,
+    )
+    dataset = find_dataset(spec.classes, folder.format, dataset)
+    chosen = build_protocol(
+        spec.protocol,
+        name=None if protocol == ALL_PROTOCOLS else protocol,
+        dataset=dataset,
         short_side=short_side,
         window=window,
         stride=stride,
@@ -66,22 +92,64 @@ def evaluate(
     )
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"evaluating {split}", total=None)
-        evaluation = run_evaluation(
-            models,
-            data,
-            split=split,
-            protocol=protocol,
-            device=device,
-            group=group,
-            format=format_,
-            ignore_index=tuple(ignore_index or ()),
-            split_seed=split_seed,
-            on_image=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+        show = functools.partial(_show_progress, bar, task)
+        result: Comparison | Evaluation
+        if protocol == ALL_PROTOCOLS:
+            result = compare_protocols(
+                models,
+                folder,
+                split=split,
+                default=chosen,
+                dataset=dataset,
+                device=device,
+                stitch=stitch,
+                on_image=show,
+            )
+        else:
+            result = run_evaluation(
+                models,
+                folder,
+                split=split,
+                protocol=chosen,
+                dataset=dataset,
+                device=device,
+                stitch=stitch,
+                on_image=show,
+            )
     if as_json:
-        typer.echo(json.dumps(evaluation.to_dict()))
+        typer.echo(json.dumps(result.to_dict()))
+    elif isinstance(result, Comparison):
+        _print_comparison(result)
     else:
-        _print_tables(evaluation)
+        _print_tables(result)
+
+
+def _show_progress(bar: Progress, task: TaskID, done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total)
+
+
+def _print_comparison(comparison: "Comparison") -> None:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("protocol")
+    for title in ("mIoU", "aAcc", "difference"):
+        table.add_column(title, justify="right")
+    table.add_column("what was done")
+    for score in comparison.scores:
+        table.add_row(
+            score.name,
+            f"{score.metrics.miou:.2%}",
+            f"{score.metrics.pixel_accuracy:.2%}",
+            f"{100 * comparison.difference(score):+.2f}",
+            score.protocol.describe(),
+        )
+    console = Console()
+    console.print(table)
+    rules = comparison.dataset or "data of their own size"
+    console.print(
+        f"\n{comparison.split}, {comparison.images} pictures, rules for {rules}", highlight=False
+    )
 
 
 def _print_tables(evaluation: "Evaluation") -> None:
@@ -99,6 +167,12 @@ def _print_tables(evaluation: "Evaluation") -> None:
         f"{evaluation.split}, {evaluation.images} pictures, {evaluation.spec.protocol.describe()}",
         highlight=False,
     )
+    if evaluation.ade20k_score is not None:
+        console.print(
+            f"scene parsing challenge: {evaluation.ade20k_score:.2%}, the mean of pixel accuracy "
+            f"and mIoU over all classes",
+            highlight=False,
+        )
     if evaluation.absent_names:
         console.print(
             f"left out, nowhere in truth or prediction: {', '.join(evaluation.absent_names)}"

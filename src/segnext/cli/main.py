@@ -14,6 +14,11 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from segnext import __version__
+from segnext.cli.data_check import data_check
+from segnext.cli.data_classes import data_classes
+from segnext.cli.data_formats import data_formats
+from segnext.cli.data_prepare import data_prepare
+from segnext.cli.data_submission import data_submission
 from segnext.cli.evaluate import evaluate
 from segnext.cli.import_weights import import_weights
 from segnext.cli.models import models
@@ -59,6 +64,11 @@ app.command()(predict)
 app.command("import-weights")(import_weights)
 app.command()(models)
 data_app.command()(synthetic)
+data_app.command("check")(data_check)
+data_app.command("prepare")(data_prepare)
+data_app.command("classes")(data_classes)
+data_app.command("formats")(data_formats)
+data_app.command("submission")(data_submission)
 runs_app.command("list")(list_runs)
 runs_app.command("show")(show_run)
 runs_app.command("compare")(compare_runs)

@@ -1,12 +1,13 @@
 """Options that several commands share, so that they read and behave alike."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from segnext.errors import UsageError
-from segnext.spec import Protocol
+from segnext.protocol import Protocol
 
 Data = Annotated[
     Path,
@@ -67,6 +68,23 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Any other option, name=value. May be repeated."),
 ]
+ProtocolName = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol",
+        help="Test as others did: paper, authors, mmseg-0.x or mmseg-1.x, or default, the weights' "
+        "own; -ms behind a name adds six scales and flip. What --window and the like say comes on "
+        "top.",
+    ),
+]
+DatasetName = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset",
+        help="Data set whose rules --protocol takes, such as ade20k; known from the data or the "
+        "classes by default.",
+    ),
+]
 Window = Annotated[
     int | None,
     typer.Option(min=32, help="Side of sliding windows [px]; whole pictures by default."),
@@ -87,24 +105,34 @@ Flip = Annotated[bool, typer.Option("--flip", help="Average with the mirrored pi
 def build_protocol(
     default: Protocol,
     *,
+    name: str | None,
+    dataset: str | None,
     short_side: int | None,
     window: int | None,
     stride: int | None,
     scales: str | None,
     flip: bool,
 ) -> Protocol:
-    """Change what was given in a model's own protocol.
+    """Change what was given in a named protocol, or in a model's own.
 
     Raises:
-        UsageError: A value is out of range or no number.
+        UsageError: The name is unknown, or a value is out of range or no number.
     """
-    return Protocol(
-        short_side=default.short_side if short_side is None else short_side,
-        window=default.window if window is None else window,
-        stride=stride if window is not None or stride is not None else default.stride,
-        scales=default.scales if scales is None else _parse_scales(scales),
-        flip=default.flip or flip,
-    )
+    if name is not None:
+        # Not at the top: the commands' help should not wait for torch.
+        from segnext.inference import named_protocol
+
+        default = named_protocol(name, dataset, default)
+    changes: dict[str, Any] = {}
+    if short_side is not None:
+        changes |= {"short_side": short_side, "box": None}
+    if window is not None:
+        changes |= {"window": window, "stride": stride}
+    elif stride is not None:
+        changes["stride"] = stride
+    if scales is not None:
+        changes["scales"] = _parse_scales(scales)
+    return replace(default, flip=default.flip or flip, **changes)
 
 
 def _parse_scales(text: str) -> tuple[float, ...]:

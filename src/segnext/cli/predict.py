@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
 from segnext.cli.options import (
+    DatasetName,
     Device,
     Flip,
+    ProtocolName,
     Scales,
     ShortSide,
     Stride,
@@ -31,6 +33,8 @@ def predict(
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Also write confidence pictures.")
     ] = False,
+    protocol: ProtocolName = None,
+    dataset: DatasetName = None,
     window: Window = None,
     stride: Stride = None,
     short_side: ShortSide = None,
@@ -45,21 +49,25 @@ def predict(
 
     Example: segnext predict best.safetensors photos/ extra.jpg --out masks/
     """
+    from segnext.inference.protocols import find_dataset
     from segnext.predict import Predictor, find_images, fingerprint, predict_images
     from segnext.weights import load_models, member_files, spec_of
 
     images = find_images(paths)
     files = member_files(weights)
     models = load_models(files)
-    protocol = build_protocol(
-        spec_of(models[0]).protocol,
+    spec = spec_of(models[0])
+    chosen = build_protocol(
+        spec.protocol,
+        name=protocol,
+        dataset=find_dataset(spec.classes, told=dataset),
         short_side=short_side,
         window=window,
         stride=stride,
         scales=scales,
         flip=flip,
     )
-    predictor = Predictor(models, device=device, protocol=protocol)
+    predictor = Predictor(models, device=device, protocol=chosen)
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("predicting", total=len(images))

@@ -18,6 +18,10 @@ from segnext.cli.options import (
     Overrides,
     SplitSeed,
 )
+from segnext.errors import UsageError
+
+# Instead of a recipe's name.
+_LIST = "list"
 
 
 def train(
@@ -76,6 +80,10 @@ def train(
         Path | None,
         typer.Option(help="YAML file of options: a plan.yaml, or a run's config.yaml."),
     ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Recipe of the paper, such as ade20k/segnext_tiny; list shows all."),
+    ] = None,
     overrides: Overrides = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
@@ -85,16 +93,24 @@ def train(
 
     With options: segnext train roads/ --model segnext_small --crop 512x512 --set ema_decay=0.9995
 
+    As in the paper: segnext train ADEChallengeData2016 --recipe ade20k/segnext_tiny
+
     In many processes: torchrun --nproc-per-node 4 -m segnext train roads/
 
     Exit codes: 0 done, 1 failed, 2 wrong use, 130 stopped by Ctrl-C and 143 by SIGTERM, saved.
     """
     from segnext.training.arguments import parse_overrides, read_config
     from segnext.training.cross_validation import cross_validate
+    from segnext.training.recipes import apply_recipe
     from segnext.training.run import train as run_training
 
-    options: dict[str, Any] = read_config(plan) if plan is not None else {}
-    given = {
+    if recipe == _LIST:
+        _print_recipes()
+        return
+    if recipe is not None and plan is not None:
+        msg = f"--recipe {recipe} and --plan {plan} both say everything; give one of them"
+        raise UsageError(msg)
+    named = {
         "data": data,
         "model": model,
         "init": init,
@@ -118,14 +134,42 @@ def train(
         "split_seed": split_seed or None,
         "license": license_,
     }
-    options |= {name: value for name, value in given.items() if value is not None}
-    options |= parse_overrides(overrides or [])
+    given = {name: value for name, value in named.items() if value is not None}
+    given |= parse_overrides(overrides or [])
+    options: dict[str, Any]
+    if recipe is not None:
+        options = apply_recipe(recipe, given)
+    else:
+        options = (read_config(plan) if plan is not None else {}) | given
     if folds is not None and resume is None and not dry_run:
         told = {name: value for name, value in options.items() if name not in ("folds", "fold")}
         cross_validate(folds=folds, out=out, quiet=quiet, **told)
     else:
         options |= {"folds": folds} if folds is not None else {}
         run_training(resume=resume, out=out, dry_run=dry_run, quiet=quiet, **options)
+
+
+def _print_recipes() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from segnext.training.recipes import list_recipes, read_recipe
+
+    table = Table("recipe", "crop", "batch", "steps", "score to expect", box=None)
+    for name in list_recipes():
+        recipe = read_recipe(name)
+        options, score = recipe.options, recipe.notes["score"]
+        height, width = options["crop_size"]
+        steps = f"{options['max_steps']:,}"
+        # The source of a score stands in parentheses; it is in the file.
+        shown = score.partition(" (")[0]
+        table.add_row(name, f"{height}x{width}", str(options["batch_size"]), steps, shown)
+    console = Console()
+    console.print(table)
+    console.print(
+        "\nbatch: of all processes. segnext train DIR --recipe NAME; options given go first.",
+        highlight=False,
+    )
 
 
 def _parse_crop(text: str) -> tuple[int, int]:

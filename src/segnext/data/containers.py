@@ -1,98 +1,90 @@
 """Files in folders and in archives, by one kind of path.
 
-A path may lead into a `.zip` file as if that were a folder: `roads.zip/images/1.jpg`. Whoever
-lists folders or reads bytes does it through this module and needs to know nothing more; paths
-stay plain `pathlib.Path`, so they print, sort and travel to worker processes as always. Nothing
-is ever unpacked to disk.
+A path may lead into a `.zip` or `.tar` file as if that were a folder: `roads.zip/images/1.jpg`;
+into a shard in object storage by its index, `train-000000.tar.shard/0001.jpg`; and into a file of
+rows, `data-00000-of-00001.arrow/17/image`. Whoever lists folders or reads bytes does it through
+this module and needs to know nothing more; paths stay plain `pathlib.Path`, so they print, sort
+and travel to worker processes as always. Nothing is ever unpacked to disk.
 """
 
+import contextlib
 import functools
-import os
-import zipfile
-from collections.abc import Iterator
+import stat
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
+from segnext.data.archives import Container, TarArchive, ZipArchive
+from segnext.data.rows import ArrowRows
+from segnext.data.shards import RemoteShard
 from segnext.errors import DataError
 
-
-class Container(Protocol):
-    """A file whose members are reached as if it were a folder; members are relative, with `/`."""
-
-    def names(self) -> tuple[str, ...]:
-        """Return every member that is a file, sorted."""
-
-    def size(self, name: str) -> int:
-        """Return the bytes of a member; raises KeyError where there is none."""
-
-    def read(self, name: str) -> bytes:
-        """Return a member's content; raises KeyError where there is none."""
-
-
-class _Zip:
-    """Members of a zip file. Reading is safe from several threads."""
-
-    def __init__(self, path: Path) -> None:
-        self._archive = zipfile.ZipFile(path)
-        infos = self._archive.infolist()
-        self._infos = {info.filename: info for info in infos if _is_member(info)}
-
-    def names(self) -> tuple[str, ...]:
-        return tuple(sorted(self._infos))
-
-    def size(self, name: str) -> int:
-        return self._infos[name].file_size
-
-    def read(self, name: str) -> bytes:
-        return self._archive.read(self._infos[name])
-
-
-def _is_member(info: zipfile.ZipInfo) -> bool:
-    parts = PurePosixPath(info.filename).parts
-    # What leaves the archive is not in it. Mac archives carry a shadow of every file.
-    outside = info.filename.startswith("/") or ".." in parts
-    return not (info.is_dir() or outside or "__MACOSX" in parts)
-
-
-_OPENERS = {".zip": _Zip}
+_OPENERS: dict[str, Callable[[Path], Container]] = {
+    ".zip": ZipArchive,
+    ".tar": TarArchive,
+    ".shard": RemoteShard,
+    ".arrow": ArrowRows,
+}
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether a path is a folder, an archive, or a folder inside an archive."""
-    found = _find(path)
-    if found is None:
+    """Tell whether a path is a folder, an archive, or a folder inside an archive.
+
+    Raises:
+        DataError: It leads into an archive that is broken.
+    """
+    place = _find(path)
+    if place is None:
         return path.is_dir()
-    return not found.inner or found.inner in found.folders
+    # An archive is not opened to learn this: it may be one of a thousand beside each other.
+    return not place.inner or place.inner in place.opened.entries
 
 
 def is_file(path: Path) -> bool:
     """Tell whether a path is a file, on disk or inside an archive; an archive itself is not."""
-    found = _find(path)
-    return path.is_file() if found is None else bool(found.inner) and found.inner in found.members
+    place = _find(path)
+    if place is None:
+        return path.is_file()
+    return bool(place.inner) and place.inner in place.opened.members
 
 
 def list_folder(folder: Path) -> list[Path]:
     """Return the sorted entries of a folder or an archive; see `is_folder`."""
-    found = _find(folder)
-    if found is None:
+    place = _find(folder)
+    if place is None:
         return sorted(folder.iterdir())
-    depth = len(PurePosixPath(found.inner).parts)
-    entries = {PurePosixPath(name).parts[depth] for name in found.below()}
-    return [folder / entry for entry in sorted(entries)]
+    return [folder / entry for entry in place.opened.entries.get(place.inner, ())]
 
 
 def walk_files(folder: Path) -> Iterator[Path]:
     """Yield every file below a folder or an archive, sorted, hidden ones apart."""
-    found = _find(folder)
-    if found is not None:
-        start = len(found.inner) + 1 if found.inner else 0
-        names = (name[start:] for name in found.below())
-        yield from (folder / name for name in names if not _is_hidden(PurePosixPath(name)))
+    place = _find(folder)
+    if place is not None:
+        start = len(place.inner) + 1 if place.inner else 0
+        for name in place.opened.below(place.inner):
+            if not _is_hidden(PurePosixPath(name[start:])):
+                yield folder / name[start:]
         return
     for path in sorted(folder.rglob("*")):
         if not _is_hidden(PurePosixPath(path.relative_to(folder))) and path.is_file():
             yield path
+
+
+def find_packed_folder(path: Path) -> Path | None:
+    """Return the folder that is all there is in an archive, or in a folder inside one.
+
+    Args:
+        path: Of an archive, or leading into one; for paths on disk there is never such a folder.
+
+    Raises:
+        DataError: The archive is broken.
+    """
+    place = _find(path)
+    if place is None:
+        return None
+    entries = [entry for entry in list_folder(path) if not entry.name.startswith(".")]
+    return entries[0] if len(entries) == 1 and is_folder(entries[0]) else None
 
 
 def file_size(path: Path) -> int:
@@ -102,11 +94,12 @@ def file_size(path: Path) -> int:
         FileNotFoundError: There is no such file.
         DataError: The archive is broken.
     """
-    found = _find(path)
-    if found is None:
+    place = _find(path)
+    if place is None:
         return path.stat().st_size
+    container = place.opened.container
     try:
-        return found.container.size(found.inner)
+        return container.size(place.inner)
     except KeyError:
         raise FileNotFoundError(2, "No such file in the archive", str(path)) from None
 
@@ -119,15 +112,19 @@ def read_bytes(path: Path) -> bytes:
         OSError: It cannot be read.
         DataError: The archive is broken.
     """
-    found = _find(path)
-    if found is None:
+    place = _find(path)
+    if place is None:
         return path.read_bytes()
+    container = place.opened.container
     try:
-        return found.container.read(found.inner)
+        return container.read(place.inner)
     except KeyError:
         raise FileNotFoundError(2, "No such file in the archive", str(path)) from None
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        msg = f"{path}: cannot be read from the archive ({error}); copy the archive again"
+    except DataError as error:
+        msg = f"{path}: {error}"
+        raise DataError(msg) from None
+    except OSError as error:
+        msg = f"{path}: cannot be read from the archive ({error.strerror or error})"
         raise DataError(msg) from None
 
 
@@ -147,45 +144,95 @@ def read_text(path: Path) -> str:
         raise DataError(msg) from None
 
 
+def prefetch(path: Path) -> None:
+    """Start to fetch what a file needs that is not on this machine; returns at once.
+
+    Failures are left to the reading itself.
+    """
+    place = _find(path)
+    if place is not None and place.inner:
+        with contextlib.suppress(DataError):
+            place.opened.container.prefetch()
+
+
+class _Opened:
+    """A container with what is looked up in its names, made when it is first wanted."""
+
+    def __init__(self, container: Container) -> None:
+        self.container = container
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        return self.container.names()
+
+    @functools.cached_property
+    def members(self) -> frozenset[str]:
+        return frozenset(self.names)
+
+    @functools.cached_property
+    def entries(self) -> dict[str, list[str]]:
+        """Sorted entries by folder; the container itself is the folder of the empty name."""
+        found: dict[str, set[str]] = {"": set()}
+        for name in self.names:
+            # Up to a folder that is known, whose own parents are then known as well.
+            while name:
+                parent, _, entry = name.rpartition("/")
+                known = parent in found
+                found.setdefault(parent, set()).add(entry)
+                name = "" if known else parent
+        return {folder: sorted(entries) for folder, entries in found.items()}
+
+    def below(self, folder: str) -> tuple[str, ...]:
+        """Return the members below a folder."""
+        if not folder:
+            return self.names
+        # In a sorted list they are neighbours, and `0` is what comes after `/`.
+        return self.names[
+            bisect_left(self.names, f"{folder}/") : bisect_left(self.names, f"{folder}0")
+        ]
+
+
 @dataclass(frozen=True)
 class _Place:
-    """A path taken apart: an open archive and what is meant inside it."""
+    """A path taken apart: an archive on disk and what is meant inside it."""
 
-    container: Container
-    members: frozenset[str]
-    folders: frozenset[str]
+    archive: Path
+    changed: int
+    size: int
     inner: str
 
-    def below(self) -> list[str]:
-        """Return the members below the folder that is meant."""
-        start = f"{self.inner}/" if self.inner else ""
-        return [name for name in self.container.names() if name.startswith(start)]
+    @property
+    def opened(self) -> _Opened:
+        return _open(self.archive, self.changed, self.size)
 
 
 def _find(path: Path) -> _Place | None:
     """Find the archive that a path leads to or into; `None` for a path on disk."""
+    text = str(path).lower()
+    if not any(suffix in text for suffix in _OPENERS):  # as it is with nearly every path
+        return None
     for archive in (path, *path.parents):
-        if archive.suffix.lower() in _OPENERS and archive.is_file():
-            stat = archive.stat()
-            # A forked process must not share the position in the file with its parent.
-            opened = _open(archive, stat.st_mtime_ns, stat.st_size, os.getpid())
+        if archive.suffix.lower() not in _OPENERS:
+            continue
+        try:
+            found = archive.stat()
+        except (OSError, ValueError):  # ValueError: a name that no disk can have
+            continue
+        if stat.S_ISREG(found.st_mode):
             inner = path.relative_to(archive).as_posix()
-            return _Place(*opened, "" if inner == "." else inner)
+            return _Place(archive, found.st_mtime_ns, found.st_size, "" if inner == "." else inner)
     return None
 
 
 @functools.lru_cache(maxsize=64)
-def _open(
-    archive: Path, _changed: int, _size: int, _process: int
-) -> tuple[Container, frozenset[str], frozenset[str]]:
+def _open(archive: Path, _changed: int, _size: int) -> _Opened:
     try:
-        container: Container = _OPENERS[archive.suffix.lower()](archive)
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        msg = f"{archive}: cannot be opened as an archive ({error}); copy it again"
-        raise DataError(msg) from None
-    names = container.names()
-    folders = {parent.as_posix() for name in names for parent in PurePosixPath(name).parents[:-1]}
-    return container, frozenset(names), frozenset(folders)
+        return _Opened(_OPENERS[archive.suffix.lower()](archive))
+    except DataError as error:
+        msg = f"{archive}: {error}"
+    except OSError as error:
+        msg = f"{archive}: cannot be opened as an archive ({error.strerror or error})"
+    raise DataError(msg) from None
 
 
 def _is_hidden(path: PurePosixPath) -> bool:

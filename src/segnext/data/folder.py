@@ -1,39 +1,25 @@
 """A folder of photos and masks as splits of (image, mask) pairs, with everything odd said."""
 
-import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from segnext.classes import Classes, Mask
-from segnext.data.containers import is_file, is_folder
-from segnext.data.data_yaml import DataYaml, read_data_yaml
-from segnext.data.datasets.known_dataset import KnownDataset
-from segnext.data.datasets.registry import DATASETS
-from segnext.data.formats.registry import FORMATS, Format
+from segnext.data.arrangement import arrange, read_declared
+from segnext.data.data_yaml import DataYaml
 from segnext.data.headers import ImageHeader, image_header
 from segnext.data.images import Image, read_image
-from segnext.data.layout import UNDERSTOOD, Layout, find_layout
+from segnext.data.layout import UNDERSTOOD
 from segnext.data.masks import MaskReader
 from segnext.data.pairing import Item
-from segnext.data.splits import (
-    DEFAULT_SHARES,
-    Splits,
-    assign_groups,
-    describe_leaks,
-    parse_group,
-    split_by_hash,
-)
+from segnext.data.splits import DEFAULT_SHARES, Splits
 from segnext.data.statistics import spread_sample
 from segnext.data.survey import build_reader
-from segnext.data.taxonomy import VOID_NAMES, Taxonomy, read_classes
-from segnext.errors import DataError, UsageError, describe_unknown
+from segnext.errors import DataError
 
 HEADER_SAMPLE = 64
-# Of the training groups, for folders that have no val.
-CARVED_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -73,6 +59,11 @@ class FolderDataset:
         """What the train ids mean."""
         return self.reader.classes
 
+    @property
+    def shards(self) -> tuple[str, ...]:
+        """Which shard each image lies in, for the order of training; empty for none."""
+        return tuple(item.shard for item in self.items)
+
     def path(self, index: int) -> Path:
         """Return where an image lies."""
         return self.items[index].image_path
@@ -103,13 +94,19 @@ class FolderDataset:
             DataError: The first undeclared label, or mask of another size than its image.
         """
         with ThreadPoolExecutor() as threads:
-            for _ in threads.map(self._check_item, spread_sample(len(self), limit)):
+            for _ in threads.map(self.checked_mask, spread_sample(len(self), limit)):
                 pass
 
-    def _check_item(self, index: int) -> None:
+    def checked_mask(self, index: int) -> Mask:
+        """Read a mask (H, W) like `mask`, and hold its size against the header of its image.
+
+        Raises:
+            DataError: As `mask`, or the sizes differ.
+        """
         mask, header = self.mask(index), image_header(self.items[index].image_path)
         if (header.height, header.width) != mask.shape:
             raise _size_error(self.items[index], header, mask)
+        return mask
 
 
 @dataclass(frozen=True)
@@ -123,6 +120,8 @@ class Folder:
         channels: Of every image.
         bits: 16 if any image seen has 16 bit, else 8.
         notes: Everything that was decided or is odd, a line each.
+        format: Name of its format or of the known data set; `None` for plain folders.
+        unions: Splits that share pictures with others on purpose, such as trainval.
     """
 
     root: Path
@@ -131,6 +130,8 @@ class Folder:
     channels: int
     bits: int
     notes: list[str]
+    format: str | None = None
+    unions: tuple[str, ...] = ()
 
     def dataset(self, split: str) -> FolderDataset:
         """Return a split.
@@ -146,12 +147,15 @@ class Folder:
     def choose_splits(self, *, train: str, val: str) -> "Folder":
         """Return the same data set, in which the named splits are called train and val.
 
+        Other splits stay, but for those that repeat pictures of train or val on purpose.
+
         Raises:
             DataError: There is no such split.
         """
         chosen = {"train": self.dataset(train), "val": self.dataset(val)}
-        others = {name: part for name, part in self.splits.items() if name not in chosen}
-        return replace(self, splits={**chosen, **others})
+        taken = {*chosen, *self.unions}
+        others = {name: part for name, part in self.splits.items() if name not in taken}
+        return replace(self, splits={**chosen, **others}, unions=())
 
 
 def open_folder(
@@ -180,30 +184,18 @@ def open_folder(
         DataError: The folder is missing, in no known layout, or its files contradict each other.
         UsageError: An argument is out of range, or the format unknown.
     """
-    root = Path(root)
-    described = _find_data_yaml(root)
-    root = described.root if described else root
-    layout = _find_layout(root, format, described)
-    notes = [f"layout: {layout.description}", *layout.notes]
-    rule = parse_group(group) if group else None
-    splits = {split: assign_groups(items, rule) for split, items in layout.splits.items()}
-    if layout.pool:
-        splits = split_by_hash(assign_groups(layout.pool, rule), seed=split_seed, shares=shares)
-        notes.append(f"no splits given: split by a hash with seed {split_seed}")
-    elif "train" in splits and "val" not in splits:
-        splits = _carve_val(splits, split_seed)
-        notes.append(f"no val given: carved from train by a hash with seed {split_seed}")
-    notes.append("splits: " + ", ".join(f"{split} {len(part)}" for split, part in splits.items()))
-    notes += describe_leaks(splits, rule)
+    arranged = arrange(Path(root), group=group, split_seed=split_seed, shares=shares, format=format)
+    root, described, splits = arranged.root, arranged.described, arranged.splits
+    notes = arranged.notes
     reader: MaskReader
     seen: list[str] = []
-    if layout.masks is not None:
-        reader = layout.masks
+    if arranged.layout.masks is not None:
+        reader = arranged.layout.masks
     else:
-        declared = _read_declared(root, described, classes_file, notes)
+        declared = read_declared(arranged, classes_file)
         ignored = (*ignore_index, *(described.ignore_index if described else ()))
-        reader, seen = build_reader(_training_masks(splits, root), declared, ignored)
-    reader = _relabel(reader, described, ignore_index)
+        reader, seen = build_reader(training_masks(splits, root), declared, ignored)
+    reader = relabel_masks(reader, described, ignore_index)
     channels, bits, pixels = _survey_images([item for part in splits.values() for item in part])
     return Folder(
         root=root,
@@ -212,52 +204,15 @@ def open_folder(
         channels=channels,
         bits=bits,
         notes=[*notes, *seen, *pixels],
+        format=arranged.format,
+        unions=arranged.layout.unions,
     )
 
 
-def _find_layout(root: Path, name: str | None, described: DataYaml | None) -> Layout:
-    told = described.format if described else None
-    if name is not None and told not in (None, name):
-        msg = f"{root}: its data.yaml says format {told}, but {name} was asked for"
-        raise UsageError(msg)
-    name = name or told
-    options = dict(described.options) if described else {}
-    if name == "folder":
-        return find_layout(root)
-    if name is not None:
-        known: dict[str, Format | KnownDataset] = {**FORMATS, **DATASETS}
-        if name not in known:
-            raise UsageError(describe_unknown("format", name, ["folder", *known]))
-        return _read(known[name], root, options)
-    if described:
-        return described.layout
-    if is_folder(root):
-        entries: list[Format | KnownDataset] = [*DATASETS.values(), *FORMATS.values()]
-        for entry in entries:
-            if entry.detect(root):
-                layout = _read(entry, root, options)
-                layout.notes.insert(
-                    0, f"looks like {entry.title}; --format folder reads it as a plain folder"
-                )
-                return layout
-    return find_layout(root)
-
-
-def _read(entry: Format | KnownDataset, root: Path, options: Mapping[str, Any]) -> Layout:
-    if not is_folder(root):
-        msg = f"{root}: no such folder or archive; {entry.title} is read from one"
-        raise DataError(msg)
-    allowed = list(inspect.signature(entry.read).parameters)[1:]
-    for option in options:
-        if option not in allowed:
-            kind = f"option of the format {entry.name}"
-            raise UsageError(describe_unknown(kind, option, allowed))
-    return entry.read(root, **options)
-
-
-def _relabel(
+def relabel_masks(
     reader: MaskReader, described: DataYaml | None, ignore_index: Sequence[int]
 ) -> MaskReader:
+    """Return a reader that ignores what is to be ignored and obeys the data.yaml."""
     classes = reader.classes
     if ignore_index:
         classes = classes.with_ignored(ignore_index)
@@ -266,37 +221,7 @@ def _relabel(
     return reader if classes == reader.classes else reader.with_classes(classes)
 
 
-def _find_data_yaml(root: Path) -> DataYaml | None:
-    if root.is_file() and root.suffix.lower() in (".yaml", ".yml"):
-        return read_data_yaml(root)
-    path = root / "data.yaml"
-    return read_data_yaml(path) if is_file(path) else None
-
-
-def _carve_val(splits: Splits, seed: int) -> Splits:
-    carved = split_by_hash(splits["train"], seed=seed, shares=(1 - CARVED_SHARE, CARVED_SHARE, 0.0))
-    return {**carved, **{name: part for name, part in splits.items() if name != "train"}}
-
-
-def _read_declared(
-    root: Path, described: DataYaml | None, classes_file: Path | None, notes: list[str]
-) -> Taxonomy | None:
-    if classes_file is None and described and described.taxonomy:
-        return described.taxonomy
-    path = classes_file or root / "classes.txt"
-    if classes_file is None and not is_file(path):
-        return None
-    taxonomy = read_classes(path)
-    for index, name in enumerate(taxonomy.classes.names):
-        if name.lower() in VOID_NAMES:
-            notes.append(
-                f"{path.name}: {name} counts as a class like others; --ignore-index {index} leaves "
-                f"its pixels out"
-            )
-    return taxonomy
-
-
-def _training_masks(splits: Splits, root: Path) -> list[Path]:
+def training_masks(splits: Splits, root: Path) -> list[Path]:
     """Return the masks that decide about kind and classes: of train, else of all splits."""
     every = [item for part in splits.values() for item in part]
     for items in (splits.get("train", ()), every):

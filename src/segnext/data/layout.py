@@ -53,6 +53,7 @@ class Layout:
         pool: All items where the folders name no splits.
         notes: What does not pair.
         masks: How masks are read, where the layout says it; else their files are looked at.
+        unions: Splits that share pictures with others on purpose, such as trainval.
     """
 
     description: str
@@ -60,6 +61,7 @@ class Layout:
     pool: tuple[Item, ...] = ()
     notes: list[str] = field(default_factory=list)
     masks: MaskReader | None = None
+    unions: tuple[str, ...] = ()
 
 
 def find_layout(root: Path) -> Layout:

@@ -8,7 +8,7 @@ sample i are drawn from generators keyed by (seed, e) and (seed, i).
 import functools
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
+from segnext.data.containers import prefetch
+from segnext.data.shard_order import number_shards, shuffle_in_windows
 from segnext.data.transforms import TrainTransform
 
 # First entries of the seed sequences, so that shuffles and augmentations share no numbers.
@@ -51,15 +53,24 @@ class SampleStream(Dataset[tuple[Tensor, Tensor]]):
         transform: Augmentation.
         seed: Of the run.
         length: Number of samples the run will take.
+        shards: Which shard each of the first images lies in, empty for none. With shards an epoch
+            goes over a few of them at a time; see `segnext.data.shard_order`.
     """
 
     def __init__(
-        self, images: LabelledImages, transform: TrainTransform, *, seed: int, length: int
+        self,
+        images: LabelledImages,
+        transform: TrainTransform,
+        *,
+        seed: int,
+        length: int,
+        shards: Sequence[str] = (),
     ) -> None:
         self.images = images
         self.transform = transform
         self.seed = seed
         self.length = length
+        self._order = _ShardOrder(seed, shards, len(images)) if any(shards) else None
 
     def __len__(self) -> int:
         """Return the number of samples of the whole run."""
@@ -67,6 +78,9 @@ class SampleStream(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         """Return sample `number`: image (C, h, w) float32 and mask (h, w) int64."""
+        if self._order is not None:
+            ahead = self.index_of(number + self._order.samples_ahead)
+            prefetch(self.images.path(ahead))
         item = self.images[self.index_of(number)]
         rng = np.random.default_rng((_AUGMENT, self.seed, number))
         augmented, target = self.transform(item["image"], item["mask"], rng)
@@ -75,12 +89,34 @@ class SampleStream(Dataset[tuple[Tensor, Tensor]]):
     def index_of(self, number: int) -> int:
         """Return which image of the split sample `number` shows."""
         epoch, position = divmod(number, len(self.images))
+        if self._order is not None:
+            return int(self._order.of(epoch)[position])
         return int(_shuffle(self.seed, epoch, len(self.images))[position])
 
 
 @functools.lru_cache(maxsize=2)
 def _shuffle(seed: int, epoch: int, count: int) -> npt.NDArray[np.intp]:
     return np.random.default_rng((_SHUFFLE, seed, epoch)).permutation(count)
+
+
+class _ShardOrder:
+    """The order of each epoch over images in shards."""
+
+    def __init__(self, seed: int, shards: Sequence[str], count: int) -> None:
+        self._seed = seed
+        self._numbers = np.full(count, -1, np.intp)
+        self._numbers[: len(shards)] = number_shards(shards)
+        self._orders: dict[int, npt.NDArray[np.intp]] = {}
+        # A shard is fetched while about as many samples are taken as it has itself.
+        self.samples_ahead = max(1, count // (int(self._numbers.max()) + 1))
+
+    def of(self, epoch: int) -> npt.NDArray[np.intp]:
+        """Return which image comes at each position of an epoch."""
+        if epoch not in self._orders:
+            rng = np.random.default_rng((_SHUFFLE, self._seed, epoch))
+            latest = sorted(self._orders.items())[-1:]  # the other one that is in use
+            self._orders = {**dict(latest), epoch: shuffle_in_windows(self._numbers, rng)}
+        return self._orders[epoch]
 
 
 def build_train_loader(

@@ -34,12 +34,14 @@ class Item:
         image_path: The photo.
         mask_path: Its mask; `None` in a split without masks.
         group: What must not be spread over several splits; the name itself without a rule.
+        shard: What is fetched in one piece with other pictures; empty for a file of its own.
     """
 
     name: str
     image_path: Path
     mask_path: Path | None
     group: str
+    shard: str = ""
 
 
 def scan_pictures(folder: Path) -> dict[str, Path]:

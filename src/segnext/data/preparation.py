@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +17,18 @@ _AHEAD = 4
 
 @dataclass(frozen=True)
 class Task:
-    """A file to be made.
+    """A file to be made, or several that come from one source.
 
     Attributes:
         output: Path below the output folder.
         make: Returns the file's content; a function of a module, so that processes can find it.
+            One that makes several files yields path and content of each, `output` last, since
+            that one tells that all are done.
         arguments: For it; picklable.
     """
 
     output: str
-    make: Callable[..., bytes]
+    make: Callable[..., bytes | Iterator[tuple[str, bytes]]]
     arguments: tuple[object, ...]
 
 
@@ -92,13 +94,12 @@ def _collect(finished: set[Future[None]], done: int) -> int:
 
 def _run(task: Task, out: Path) -> None:
     try:
-        content = task.make(*task.arguments)
+        made = task.make(*task.arguments)
+        for name, content in [(task.output, made)] if isinstance(made, bytes) else made:
+            write_atomically(out / name, content)
     except SegnextError as error:
         # Errors with arguments of their own do not survive the way between processes.
         raise type(error)(str(error)) from None
-    path = out / task.output
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, content)
 
 
 def _start_worker() -> None:

@@ -69,8 +69,31 @@ def build_reader(
     Raises:
         DataError: Kinds of masks are mixed, or no classes can be found in them.
     """
-    sample = masks if declared is None else [masks[i] for i in spread_sample(len(masks), SAMPLE)]
-    survey = survey_masks(sample)
+    survey = survey_masks(select_surveyed(masks, declared))
+    return choose_reader(survey, len(masks), declared, ignored)
+
+
+def select_surveyed(masks: Sequence[Path], declared: Taxonomy | None) -> list[Path]:
+    """Return the masks that must be looked at: all of them where no classes are declared."""
+    if declared is None:
+        return list(masks)
+    return [masks[index] for index in spread_sample(len(masks), SAMPLE)]
+
+
+def choose_reader(
+    survey: MaskSurvey, count: int, declared: Taxonomy | None, ignored: Sequence[int]
+) -> tuple[FileMasks, list[str]]:
+    """Build the reader that fits what was seen, as `build_reader` does.
+
+    Args:
+        survey: Of at least one mask.
+        count: Number of training masks.
+        declared: The classes, where a file declares them.
+        ignored: Mask values that count for nothing, besides 255.
+
+    Raises:
+        DataError: Kinds of masks are mixed, or no classes can be found in them.
+    """
     kind = _decide_kind(survey, declared)
     notes = [_describe_kind(kind, survey)]
     binary = kind == "ids" and _is_binary(survey.values, declared, ignored)
@@ -79,7 +102,7 @@ def build_reader(
     if declared is None:
         last = len(classes.names) - 1
         notes.append(
-            f"classes: none declared, so {last + 1} were found in {len(masks)} masks: "
+            f"classes: none declared, so {last + 1} were found in {count} masks: "
             f"{classes.names[0]} .. {classes.names[last]}; name them in classes.txt"
         )
         notes += _note_gaps(kind, survey.values, classes)

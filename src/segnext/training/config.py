@@ -97,6 +97,8 @@ class TrainConfig(BaseModel):
         high: The upper bound.
         window: Side of sliding windows in validation, in pixels; `None` shows whole pictures.
         stride: Step between windows in pixels; `None` takes two thirds of the window.
+        protocol: Name of a protocol (`paper`, `authors`, ...) to validate by instead, which the
+            weights keep; see `segnext.inference.protocols`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
@@ -170,13 +172,14 @@ class TrainConfig(BaseModel):
     high: tuple[float, ...] | None = None
     window: int | None = Field(default=None, ge=32)
     stride: int | None = Field(default=None, ge=1)
+    protocol: str | None = None
 
 
 class Recipe(TrainConfig):
     """A `TrainConfig` without blanks; see there for the attributes.
 
     What stays `None` here means none: no domain declared, no value for missing pixels, their own
-    size, no clipping, no windows.
+    size, no clipping, no windows, no named protocol.
     """
 
     crop_size: tuple[CropSide, CropSide]

@@ -15,6 +15,7 @@ from segnext.data.loader import SampleStream, build_train_loader
 from segnext.data.transforms import Augmentation, TrainTransform
 from segnext.data.unlabelled import WithUnlabelled
 from segnext.inference import place_model
+from segnext.inference.protocols import find_dataset, named_protocol
 from segnext.models import SegNeXt, create_model
 from segnext.models.randomness import sample_keys
 from segnext.spec import ModelSpec, Normalization, Protocol
@@ -254,6 +255,7 @@ class Learner:
             transform,
             seed=recipe.seed,
             length=recipe.max_steps * recipe.batch_size,
+            shards=train.shards,
         )
 
 
@@ -291,13 +293,21 @@ def build_spec(recipe: Recipe, data: Folder, model: SegNeXt) -> ModelSpec:
         normalization=Normalization(
             recipe.mean, recipe.std, low=recipe.low, high=recipe.high, nodata=recipe.nodata
         ),
-        protocol=Protocol(
-            short_side=min(recipe.base_size) if recipe.base_size else None,
-            window=recipe.window,
-            stride=recipe.stride if recipe.window else None,
-        ),
+        protocol=build_protocol(recipe, data),
         license=recipe.license,
     )
+
+
+def build_protocol(recipe: Recipe, data: Folder) -> Protocol:
+    """Return how pictures are seen in validation, and by the weights from then on."""
+    ours = Protocol(
+        short_side=min(recipe.base_size) if recipe.base_size else None,
+        window=recipe.window,
+        stride=recipe.stride if recipe.window else None,
+    )
+    if recipe.protocol is None:
+        return ours
+    return named_protocol(recipe.protocol, find_dataset(data.classes, data.format), ours)
 
 
 def build_recipe_loss(recipe: Recipe, ignore_index: int) -> Loss:

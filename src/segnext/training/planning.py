@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from segnext.data import Folder, open_folder
+from segnext.data.checkup import Finding, Severity, quick_check
 from segnext.data.fingerprint import Fingerprint, take_fingerprint
 from segnext.data.folds import select_fold
 from segnext.errors import DataError, UsageError, WeightsError, describe_unknown
+from segnext.inference.protocols import named_protocol
 from segnext.models import configure
 from segnext.spec import Normalization, Protocol
 from segnext.storage import write_atomically
@@ -106,16 +108,20 @@ def make_plan(config: TrainConfig, data: Folder, processes: Processes) -> Plan:
 
 
 def check_model(config: TrainConfig) -> None:
-    """Refuse a wrong model before any work.
+    """Refuse a wrong model or protocol before any work.
 
     Raises:
-        UsageError: The name or one of the options is unknown.
+        UsageError: A name or one of the options is unknown.
     """
     configure(config.model, num_classes=1, **config.model_options)
+    if config.protocol is not None:
+        named_protocol(config.protocol, None)
 
 
 def open_training_data(config: TrainConfig) -> Folder:
-    """Open the data of a run, with the splits of its fold, and check a spread of its masks.
+    """Open the data of a run, with the splits of its fold, after a quick check-up.
+
+    What the check-up warns of is added to the notes.
 
     Raises:
         DataError: The data cannot be used; says what, where and what to do.
@@ -130,13 +136,17 @@ def open_training_data(config: TrainConfig) -> Folder:
     data = data.choose_splits(train=config.train_split, val=config.val_split)
     if config.folds:
         data = select_fold(data, folds=config.folds, fold=config.fold, seed=config.split_seed)
-    for name in ("train", "val"):
-        split = data.dataset(name)
-        if not len(split):
-            msg = f"{data.root}: the {name} split is empty"
-            raise DataError(msg)
-        split.check()
-    return data
+    findings = quick_check(data)
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if errors:
+        more = "; segnext data check lists everything" if _say_more(errors) else ""
+        msg = f"{errors[0].title}{more}"
+        raise DataError(msg)
+    return replace(data, notes=[*data.notes, *(finding.title for finding in findings)])
+
+
+def _say_more(errors: Sequence[Finding]) -> bool:
+    return len(errors) > 1 or errors[0].count > 1
 
 
 def check_recipe(recipe: Recipe, data: Fingerprint, processes: int) -> None:
@@ -154,6 +164,12 @@ def check_recipe(recipe: Recipe, data: Fingerprint, processes: int) -> None:
         raise UsageError(msg)
     check_batch(recipe, processes)
     Protocol(window=recipe.window, stride=recipe.stride)
+    if recipe.protocol is not None and recipe.window is not None:
+        msg = (
+            f"protocol {recipe.protocol} and window {recipe.window} px both say how pictures are "
+            f"seen; give one of them"
+        )
+        raise UsageError(msg)
     names = [entry.name for entry in data.classes]
     for name in recipe.rare_classes:
         if name not in names:
@@ -184,11 +200,18 @@ def check_batch(recipe: Recipe, processes: int) -> None:
 def format_recipe(recipe: Recipe, choices: Sequence[Choice]) -> str:
     """Write every option as a line of YAML; chosen ones carry their reason as a comment."""
     reasons = {choice.option: choice.because for choice in choices}
+    options = recipe.model_dump(mode="json").items()
+    return format_choices([Choice(name, value, reasons.get(name, "")) for name, value in options])
+
+
+def format_choices(choices: Sequence[Choice]) -> str:
+    """Write options as lines of YAML, with their reason as a comment where there is one."""
     lines = []
-    for name, value in recipe.model_dump(mode="json").items():
+    for choice in choices:
+        value = list(choice.value) if isinstance(choice.value, tuple) else choice.value
         text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000)
-        line = f"{name}: {text.splitlines()[0]}"
-        lines.append(f"{line}  # {reasons[name]}" if reasons.get(name) else line)
+        line = f"{choice.option}: {text.splitlines()[0]}"
+        lines.append(f"{line}  # {choice.because}" if choice.because else line)
     return "\n".join(lines) + "\n"
 
 

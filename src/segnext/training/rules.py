@@ -127,7 +127,12 @@ def choose_crop(situation: Situation) -> list[Choice]:
 
 
 def choose_window(situation: Situation) -> list[Choice]:
-    """See pictures whole in validation and prediction, unless they are too large for it."""
+    """See pictures whole in validation and prediction, unless they are too large for it.
+
+    A named protocol says itself what is seen.
+    """
+    if situation.gave("protocol"):
+        return []
     height, width = situation.data.height[2], situation.data.width[2]
     needed = height * width > WHOLE_PICTURE_AREA
     window = situation.config.window if situation.gave("window") else WINDOW if needed else None

@@ -38,16 +38,6 @@ class _BrokenError(Exception):
     """The connection broke or the server had a bad moment; another attempt may do."""
 
 
-def cache_folder() -> Path:
-    """Return the folder for downloads; it need not exist.
-
-    `SEGNEXT_CACHE`, else `segnext` in `XDG_CACHE_HOME`, else `~/.cache/segnext`.
-    """
-    if os.environ.get("SEGNEXT_CACHE"):
-        return Path(os.environ["SEGNEXT_CACHE"]).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "segnext"
-
-
 def fetch(url: str, path: str | Path, *, sha256: str | None = None, timeout: float = 30.0) -> Path:
     """Download a file, all or nothing.
 

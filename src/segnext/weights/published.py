@@ -17,8 +17,9 @@ from segnext.classes import Classes
 from segnext.errors import UsageError, WeightsError, describe_unknown
 from segnext.models import SegNeXt
 from segnext.spec import Protocol
+from segnext.storage import cache_folder
 from segnext.weights.adapt import build_from_state_dict
-from segnext.weights.download import cache_folder, fetch
+from segnext.weights.download import fetch
 from segnext.weights.files import SUFFIX, read_model, save_model
 from segnext.weights.foreign import convert_state_dict
 from segnext.weights.pickles import read_checkpoint
