@@ -8,6 +8,8 @@ from segnext.errors import UsageError
 
 # Of the network: three halvings after the stem's two.
 LEAST_SIZE = 32
+# Between the coarsest features and the pixels; sides in whole multiples keep them in register.
+GREATEST_STRIDE = 32
 # Weights come from strangers: what their protocol pads and resizes to must stay small.
 GREATEST_MULTIPLE = 1024
 

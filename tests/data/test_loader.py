@@ -1,11 +1,12 @@
 import pickle
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from segnext.data.loader import SampleStream, build_train_loader, read_ahead
+from segnext.data.loader import SampleStream, build_train_loader
 from segnext.data.transforms import Augmentation, TrainTransform
 from segnext.spec import IMAGENET_NORMALIZATION
 
@@ -70,23 +71,59 @@ def test_samples_survive_a_spawned_worker() -> None:
     assert torch.equal(sent[3][0], stream[3][0])
 
 
-def test_reading_ahead_keeps_order_and_hands_errors_to_the_caller() -> None:
-    def read(item: int) -> int:
-        if item == 5:
-            raise ValueError("five")
-        return item * 10
-
-    found = []
-    for item, reading in read_ahead(read, range(8), depth=3):
-        try:
-            found.append((item, reading.result()))
-        except ValueError as error:
-            found.append((item, str(error)))
-    expected = [(i, i * 10) for i in range(8)]
-    expected[5] = (5, "five")
-    assert found == expected
-
-
 def test_only_whole_batches() -> None:
     loader = build_train_loader(build_stream(length=11), batch_size=4)
     assert [len(masks) for _, masks in loader] == [4, 4]
+
+
+class NumberedImages(RandomImages):
+    """Images in shards of five, of which the last 20 lie by themselves."""
+
+    shards = tuple(f"{index // 5}.tar" for index in range(200))
+
+    def __len__(self) -> int:
+        return 220
+
+    def path(self, index: int) -> Path:
+        return Path(f"{index:03d}.jpg")
+
+
+def build_sharded(monkeypatch: pytest.MonkeyPatch, shards: tuple[str, ...]) -> SampleStream:
+    monkeypatch.setattr("segnext.data.shard_order.LEAST_SAMPLES", 1)
+    transform = TrainTransform(Augmentation((32, 40)), IMAGENET_NORMALIZATION)
+    return SampleStream(NumberedImages(), transform, seed=3, length=2200, shards=shards)
+
+
+def test_the_order_without_shards_is_what_it_always_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = np.random.default_rng((1, 3, 2)).permutation(220)
+    for shards in ((), ("",) * 220, ("a",) * 100 + ("b",) * 100):
+        stream = build_sharded(monkeypatch, shards)
+        assert [stream.index_of(440 + place) for place in range(220)] == expected.tolist()
+
+
+def test_shards_come_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = build_sharded(monkeypatch, NumberedImages.shards)
+    first = [stream.index_of(place) for place in range(220)]
+    second = [stream.index_of(220 + place) for place in range(220)]
+    assert sorted(first) == sorted(second) == list(range(220))
+    assert first != second
+    assert len({index // 5 for index in first[:20] if index < 200}) <= 14
+    assert [stream.index_of(place) for place in range(220)] == first
+
+
+def test_a_later_start_continues_the_same_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = build_sharded(monkeypatch, NumberedImages.shards)
+    later = pickle.loads(pickle.dumps(build_sharded(monkeypatch, NumberedImages.shards)))
+    for number in (1999, 777, 778, 1000, 5):  # as workers ask for them, in any order
+        assert later.index_of(number) == whole.index_of(number)
+        assert torch.equal(later[number][0], whole[number][0])
+
+
+def test_shards_are_asked_for_ahead_of_their_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("segnext.data.loader.prefetch", lambda path: asked.append(path.name))
+    stream = build_sharded(monkeypatch, NumberedImages.shards)
+    stream[7]
+    assert asked == [f"{stream.index_of(12):03d}.jpg"]
+    build_stream()[0]
+    assert len(asked) == 1

@@ -7,13 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pictures import PHOTO
 from rows import cell, columns, photo, png, write_arrow
 from segnext.data import rows
 from segnext.data.containers import file_size, is_file, is_folder, list_folder, read_bytes
 from segnext.data.images import read_image
 from segnext.data.rows import ArrowRows, copy_parquet, list_columns
 from segnext.errors import DataError, UsageError
-from pictures import PHOTO
 
 
 def test_a_row_is_a_folder_and_its_pictures_are_files(tmp_path: Path) -> None:
@@ -28,7 +28,9 @@ def test_a_row_is_a_folder_and_its_pictures_are_files(tmp_path: Path) -> None:
     assert file_size(path / "0/image") == len(png(photo(0)))
 
 
-@pytest.mark.parametrize("name", ["5/image", "-1/image", "0/id", "01/image", "0", "x/image", "²/image"])
+@pytest.mark.parametrize(
+    "name", ["5/image", "-1/image", "0/id", "01/image", "0", "x/image", "²/image"]
+)
 def test_what_is_no_row_is_not_there(tmp_path: Path, name: str) -> None:
     found = ArrowRows(write_arrow(tmp_path / "a.arrow", {**columns(5), "id": [*range(5)]}))
     for read in (found.read, found.size):
@@ -79,9 +81,7 @@ def test_positions_that_lead_out_of_the_file_are_refused(tmp_path: Path) -> None
     path = write_arrow(tmp_path / "a.arrow", {"image": [b"x" * 7919, b"y"]})
     content = path.read_bytes()
     place = content.index((7919).to_bytes(4, "little") + (7920).to_bytes(4, "little"))
-    path.write_bytes(
-        content[: place + 4] + (1 << 30).to_bytes(4, "little") + content[place + 8 :]
-    )
+    path.write_bytes(content[: place + 4] + (1 << 30).to_bytes(4, "little") + content[place + 8 :])
     with pytest.raises(DataError, match=r"is no Arrow file, or damaged"):
         read_bytes(path / "1/image")
 

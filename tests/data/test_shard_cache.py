@@ -155,9 +155,7 @@ def test_in_the_background_a_shard_comes_once_and_errors_are_dropped(tmp_path: P
     assert tmp_path / "a" not in shard_cache._fetching
 
 
-def test_without_fsspec_the_extra_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_fsspec_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(UsageError, match=r'pip install "segnext\[stream\]"'):
         fetch_content(tmp_path, "memory://roads/a", tmp_path / "a")

@@ -7,12 +7,8 @@ sample i are drawn from generators keyed by (seed, e) and (seed, i).
 
 import functools
 import signal
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -22,27 +18,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from segnext.data.containers import prefetch
+from segnext.data.reading import LabelledImages
 from segnext.data.shard_order import number_shards, shuffle_in_windows
 from segnext.data.transforms import TrainTransform
 
 # First entries of the seed sequences, so that shuffles and augmentations share no numbers.
 _SHUFFLE, _AUGMENT = 1, 2
-
-_Item = TypeVar("_Item")
-_Read = TypeVar("_Read")
-
-
-class LabelledImages(Protocol):
-    """What the loader needs of a data set."""
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-
-    def __getitem__(self, index: int) -> Mapping[str, Any]:
-        """Return at least `image` (H, W, C) and `mask` (H, W) of train ids."""
-
-    def path(self, index: int) -> Path:
-        """Return where an image lies."""
 
 
 class SampleStream(Dataset[tuple[Tensor, Tensor]]):
@@ -183,26 +164,3 @@ def _start_worker(_: int) -> None:
     # and ends the workers, which also end by themselves once it is gone.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-
-
-def read_ahead(
-    read: Callable[[_Item], _Read], items: Iterable[_Item], *, depth: int = 4
-) -> Iterator[tuple[_Item, "Future[_Read]"]]:
-    """Read items in threads while the caller works on earlier ones; order is kept.
-
-    Args:
-        read: Called once for each item.
-        items: Consumed at most `depth` items ahead.
-        depth: Finished readings that may wait.
-
-    Yields:
-        Each item with its reading; `result()` of it waits, and raises what `read` raised.
-    """
-    with ThreadPoolExecutor(max_workers=2) as threads:
-        waiting: deque[tuple[_Item, Future[_Read]]] = deque()
-        for item in items:
-            waiting.append((item, threads.submit(read, item)))
-            if len(waiting) >= depth:
-                yield waiting.popleft()
-        while waiting:
-            yield waiting.popleft()

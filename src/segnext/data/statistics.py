@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segnext.data.images import Image
-from segnext.data.loader import LabelledImages
+from segnext.data.reading import LabelledImages
 from segnext.data.transforms import full_scale, nodata_pixels
 from segnext.errors import DataError
 from segnext.spec import IMAGENET_NORMALIZATION, Normalization

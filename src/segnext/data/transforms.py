@@ -7,6 +7,7 @@ Shapes: H and W height and width of the source, C channels.
 """
 
 from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import numpy.typing as npt

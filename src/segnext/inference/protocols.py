@@ -9,15 +9,13 @@ from dataclasses import dataclass, field, replace
 from segnext.classes import Classes
 from segnext.data.datasets.registry import DATASETS
 from segnext.errors import UsageError, describe_unknown
-from segnext.protocol import Protocol
+from segnext.protocol import GREATEST_STRIDE, Protocol
 
 # The paper's multi-scale test.
 MULTI_SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
 _MULTI_SCALE_SUFFIX = "-ms"
 DEFAULT = "default"
 NAMES = (DEFAULT, "paper", "authors", "mmseg-0.x", "mmseg-1.x")
-# The network's greatest stride, which the others resize or pad to.
-_MULTIPLE = 32
 
 
 @dataclass(frozen=True)
@@ -105,8 +103,8 @@ def _openmmlab(name: str, rules: _Rules) -> Protocol:
         box=rules.box,
         window=rules.window,
         stride=rules.stride,
-        resize_to_multiple=_MULTIPLE if stretched[name] else None,
-        pad_to_multiple=_MULTIPLE if name == "mmseg-1.x" else None,
+        resize_to_multiple=GREATEST_STRIDE if stretched[name] else None,
+        pad_to_multiple=GREATEST_STRIDE if name == "mmseg-1.x" else None,
         rounding="mmcv",
         resample="pixels",
         steps=2,
@@ -128,10 +126,12 @@ def vary_protocol(protocol: Protocol, dataset: str | None) -> dict[str, Protocol
         variants[f"box {box[0]}x{box[1]}"] = replace(protocol, short_side=None, box=box)
     plain = replace(protocol, resize_to_multiple=None, pad_to_multiple=None)
     variants["nothing stretched or padded"] = plain
-    variants[f"stretched to multiples of {_MULTIPLE}"] = replace(
-        plain, resize_to_multiple=_MULTIPLE
+    variants[f"stretched to multiples of {GREATEST_STRIDE}"] = replace(
+        plain, resize_to_multiple=GREATEST_STRIDE
     )
-    variants[f"padded to multiples of {_MULTIPLE}"] = replace(plain, pad_to_multiple=_MULTIPLE)
+    variants[f"padded to multiples of {GREATEST_STRIDE}"] = replace(
+        plain, pad_to_multiple=GREATEST_STRIDE
+    )
     if protocol.window is not None:
         variants["whole image"] = replace(protocol, window=None, stride=None)
         variants["windows average logits"] = replace(protocol, overlap="logits")

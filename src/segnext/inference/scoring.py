@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from segnext.classes import Mask
 from segnext.data.images import Image
-from segnext.data.loader import LabelledImages, read_ahead
+from segnext.data.reading import LabelledImages, read_ahead
 from segnext.inference.logits import PictureLogits, compute_picture_logits
 from segnext.inference.masks import compute_mask
 from segnext.metrics import ConfusionMatrix

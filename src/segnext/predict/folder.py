@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from segnext.data import IMAGE_SUFFIXES
-from segnext.data.loader import read_ahead
+from segnext.data.reading import read_ahead
 from segnext.errors import DataError, SegnextError, UsageError
 from segnext.predict.predictor import Predictor
 from segnext.storage import write_atomically

@@ -15,7 +15,7 @@ from typing import Any
 from segnext.classes import Classes
 from segnext.data.arrangement import arrange
 from segnext.data.datasets.registry import DATASETS
-from segnext.data.loader import read_ahead
+from segnext.data.reading import read_ahead
 from segnext.errors import DataError, UsageError, list_some
 from segnext.storage import replace_atomically
 from segnext.submissions.archives import read_archive, write_archive

@@ -18,7 +18,8 @@ from segnext.inference import place_model
 from segnext.inference.protocols import find_dataset, named_protocol
 from segnext.models import SegNeXt, create_model
 from segnext.models.randomness import sample_keys
-from segnext.spec import ModelSpec, Normalization, Protocol
+from segnext.protocol import GREATEST_STRIDE, Protocol
+from segnext.spec import ModelSpec, Normalization
 from segnext.training.average import WeightAverage
 from segnext.training.config import Recipe
 from segnext.training.distillation import Teacher, build_teacher
@@ -299,11 +300,17 @@ def build_spec(recipe: Recipe, data: Folder, model: SegNeXt) -> ModelSpec:
 
 
 def build_protocol(recipe: Recipe, data: Folder) -> Protocol:
-    """Return how pictures are seen in validation, and by the weights from then on."""
+    """Return how pictures are seen in validation, and by the weights from then on.
+
+    Crops have whole multiples of the network's greatest stride. Whole pictures are stretched to
+    them, because a side between two multiples moves the coarse features against the fine ones:
+    on CamVid (480x360) this alone brings 1.3 points of mIoU (docs/protocols.md).
+    """
     ours = Protocol(
         short_side=min(recipe.base_size) if recipe.base_size else None,
         window=recipe.window,
         stride=recipe.stride if recipe.window else None,
+        resize_to_multiple=None if recipe.window else GREATEST_STRIDE,
     )
     if recipe.protocol is None:
         return ours

@@ -76,7 +76,11 @@ def test_a_saved_set_keeps_the_order_of_its_files(
             {"train": ["train.parquet"], "test": ["test.parquet"]},
         ),
         (
-            ("default/train/0000.parquet", "default/train/0001.parquet", "default/test/0000.parquet"),
+            (
+                "default/train/0000.parquet",
+                "default/train/0001.parquet",
+                "default/test/0000.parquet",
+            ),
             {
                 "train": ["default/train/0000.parquet", "default/train/0001.parquet"],
                 "test": ["default/test/0000.parquet"],

@@ -135,7 +135,9 @@ def test_a_truncated_shard_is_named(tmp_path: Path) -> None:
     path = write_shard(tmp_path / "train-0.tar", 0)
     write_shard(tmp_path / "train-1.tar", 3)
     (tmp_path / "train-1.tar").write_bytes(path.read_bytes()[:3000])
-    with pytest.raises(DataError, match=r"train-1\.tar: is cut off: the mark of the end is missing"):
+    with pytest.raises(
+        DataError, match=r"train-1\.tar: is cut off: the mark of the end is missing"
+    ):
         open_folder(tmp_path)
 
 
@@ -222,7 +224,9 @@ def test_a_cache_too_small_for_the_shuffle_is_refused(
     root = describe(
         tmp_path / "roads", f"  train: {url}\n  cache: cache\n  cache_size: {10 * size}\n"
     )
-    with pytest.raises(UsageError, match=r"mixes samples of 14 shards at a time; give at least 1GB"):
+    with pytest.raises(
+        UsageError, match=r"mixes samples of 14 shards at a time; give at least 1GB"
+    ):
         open_folder(root)
     describe(root, f"  train: {url}\n  cache: cache\n  cache_size: {14 * size}\n")
     assert len(open_folder(root).splits) == 2
@@ -244,7 +248,7 @@ def test_training_streams_through_a_cache_that_holds_a_part(
     fetched = len(storage.fetched)
     stream = SampleStream(
         train,
-        TrainTransform(Augmentation((16, 16)), IMAGENET_NORMALIZATION),
+        TrainTransform(Augmentation((32, 40)), IMAGENET_NORMALIZATION),
         seed=0,
         length=36,
         shards=train.shards,

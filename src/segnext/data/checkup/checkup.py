@@ -281,4 +281,5 @@ def _keep_whole(
         return None
     bits = max(header.bits for header in headers)
     classes = labels.reader.classes
-    return Folder(arranged.root, classes, splits, usual, bits, list(arranged.notes))
+    notes = list(arranged.notes)
+    return Folder(arranged.root, classes, splits, usual, bits, notes, format=arranged.format)
