@@ -248,29 +248,43 @@ class Classes:
             DataError: A value was never declared; names file, value, count and remedy.
         """
         table = self._encode_table
+        if raw.dtype == np.uint8 and self._unused is not None:
+            # Looked up first and checked on the result: half the time of counting every value.
+            looked_up: Mask = cv2.LUT(raw, self._byte_table)
+            if not (looked_up == self._unused).any():
+                return raw if not self.raw_to_train else looked_up
         counts = count_ids(raw)
         unknown = np.flatnonzero((counts > 0) & (table[: len(counts)] < 0))
         if len(unknown):
-            value = int(unknown[np.argmax(counts[unknown])])
-            others = f" (also {', '.join(map(str, unknown[unknown != value][:5]))})" * (
-                len(unknown) > 1
-            )
-            msg = (
-                f"{where}: {counts[value]:,} pixels hold the value {value}{others}, which is none "
-                f"of the {self.num_labels} classes ({self.label_names[0]} to "
-                f"{self.label_names[-1]}); if it means void, ignore it with --ignore-index {value} "
-                f"(or ignore_index in data.yaml), else declare it in classes.txt or label_mapping"
-            )
-            raise DataError(msg)
-        identity = not self.raw_to_train and raw.dtype == self.mask_dtype
-        if identity:
+            raise self._undeclared(unknown, counts, where)
+        if not self.raw_to_train and raw.dtype == self.mask_dtype:
             return raw
-        narrow = table[: len(counts)].astype(self.mask_dtype)
-        if raw.dtype == self.mask_dtype == np.uint8:
-            looked_up: Mask = cv2.LUT(raw, narrow)
-            return looked_up
-        encoded: Mask = narrow[raw]
+        encoded: Mask = table[: len(counts)].astype(self.mask_dtype)[raw]
         return encoded
+
+    @functools.cached_property
+    def _unused(self) -> int | None:
+        """A byte that is neither a train id nor `ignore_index`; `None` where all are taken."""
+        return self.num_labels if self.num_labels < self.ignore_index == 255 else None
+
+    @functools.cached_property
+    def _byte_table(self) -> npt.NDArray[np.uint8]:
+        """Train id per raw id of 8 bits; `_unused` where a value was never declared."""
+        table = self._encode_table[:256]
+        return np.where(table < 0, self._unused or 0, table).astype(np.uint8)
+
+    def _undeclared(
+        self, unknown: npt.NDArray[np.intp], counts: npt.NDArray[np.int64], where: str
+    ) -> DataError:
+        value = int(unknown[np.argmax(counts[unknown])])
+        others = f" (also {', '.join(map(str, unknown[unknown != value][:5]))})"
+        return DataError(
+            f"{where}: {counts[value]:,} pixels hold the value {value}"
+            f"{others if len(unknown) > 1 else ''}, which is none "
+            f"of the {self.num_labels} classes ({self.label_names[0]} to "
+            f"{self.label_names[-1]}); if it means void, ignore it with --ignore-index {value} "
+            f"(or ignore_index in data.yaml), else declare it in classes.txt or label_mapping"
+        )
 
     def decode(self, mask: Mask) -> npt.NDArray[np.uint16]:
         """Translate train ids (H, W) back to raw ids: the lowest raw id declared for each."""

@@ -91,11 +91,14 @@ def test_a_shard_that_vanished_or_changed_is_named(storage: Storage, cache: Path
 def test_a_cache_that_keeps_nothing_ends_with_one_line(
     storage: Storage, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = ensure_index(cache, storage.put("a.tar", tar_bytes(MEMBERS)))
+    url = storage.put("a.tar", tar_bytes(MEMBERS))
+    path = ensure_index(cache, url)
     path.with_suffix(".content").unlink()
     monkeypatch.setattr(shards, "fetch_content", lambda *_, **__: None)
-    with pytest.raises(DataError, match=r"thrown away as fast as it is fetched; raise cache_size"):
-        read_bytes(path / "a/1.jpg")
+    for use in (lambda: read_bytes(path / "a/1.jpg"), lambda: ensure_index(cache, url)):
+        with pytest.raises(DataError, match=r"a\.tar: is thrown away as fast as it is fetched; ra"):
+            use()
+        path.unlink(missing_ok=True)
 
 
 def test_a_truncated_shard_leaves_no_index(storage: Storage, cache: Path) -> None:

@@ -127,4 +127,4 @@ def test_a_recipe_is_validated_by_its_own_sizes_or_by_a_named_protocol(
     assert (box.box, box.resize_to_multiple, box.steps) == ((2048, 512), 32, 2)
     assert build_protocol(named, data).box is None  # rules of no known data set
     default = recipe.model_copy(update={"base_size": (96, 64), "protocol": "default"})
-    assert build_protocol(default, data) == Protocol(short_side=64)
+    assert build_protocol(default, data) == Protocol(short_side=64, resize_to_multiple=32)

@@ -129,7 +129,7 @@ def test_published_model_is_converted_once_and_loaded_by_name(
     assert torch.equal(model(images), tiny(images))
     assert model.spec is not None
     assert model.spec.classes == Classes(names)
-    assert model.spec.protocol == Protocol(short_side=512)
+    assert model.spec.protocol == Protocol(short_side=512, resize_to_multiple=32)
     assert model.spec.license == WEIGHTS["segnext_tiny_ade20k"].license
     assert [path.name for path in cache.iterdir()] == ["segnext_tiny_ade20k.safetensors"]
     assert find_weights("segnext_tiny_ade20k") == cache / "segnext_tiny_ade20k.safetensors"

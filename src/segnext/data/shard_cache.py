@@ -5,6 +5,7 @@ appears whole or not at all, and goes when it was longest not read. A reader tha
 when it goes is not disturbed, and fetches it again the next time.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -196,8 +197,10 @@ def _make_room(cache: Path, url: str, needed: int) -> None:
         for _, size, path in sorted(kept):
             if total <= allowed:
                 break
-            path.unlink(missing_ok=True)
-            total -= size
+            # Where a system keeps open files from being removed, the next one goes.
+            with contextlib.suppress(PermissionError):
+                path.unlink(missing_ok=True)
+                total -= size
 
 
 def _list_kept(cache: Path) -> tuple[list[tuple[float, int, Path]], int]:

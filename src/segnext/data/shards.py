@@ -26,7 +26,7 @@ from segnext.storage import write_atomically
 SUFFIX, CONTENT_SUFFIX = ".shard", ".content"
 _VERSION = 1
 # Readings that begin again because another process made room with just this shard.
-_ATTEMPTS = 5
+_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
@@ -72,18 +72,26 @@ def ensure_index(cache: Path, url: str) -> Path:
     path = index_path(cache, url)
     if path.is_file():
         return path
-    content = fetch_content(cache, url, _content_path(path))
-    try:
-        index = ShardIndex(url, content.stat().st_size, tuple(index_tar(content)))
-    except DataError as error:
-        content.unlink(missing_ok=True)  # it may be whole at the next try
-        msg = f"{url}: {error}"
-        raise DataError(msg) from None
-    except OSError as error:
-        msg = f"{url}: cannot be read after it was fetched ({error.strerror or error})"
-        raise DataError(msg) from None
+    index = _make_index(cache, url, _content_path(path))
     write_atomically(path, json.dumps({"version": _VERSION, **asdict(index)}).encode())
     return path
+
+
+def _make_index(cache: Path, url: str, content: Path) -> ShardIndex:
+    for _ in range(_ATTEMPTS):
+        fetch_content(cache, url, content)
+        try:
+            return ShardIndex(url, content.stat().st_size, tuple(index_tar(content)))
+        except FileNotFoundError:
+            continue
+        except DataError as error:
+            content.unlink(missing_ok=True)  # it may be whole at the next try
+            msg = f"{url}: {error}"
+            raise DataError(msg) from None
+        except OSError as error:
+            msg = f"{url}: cannot be read after it was fetched ({error.strerror or error})"
+            raise DataError(msg) from None
+    raise _thrown_away(url)
 
 
 def read_index(path: Path) -> ShardIndex:
@@ -147,8 +155,7 @@ class RemoteShard:
                 return read_piece(self._content, offset, size)
             except FileNotFoundError:
                 self._fetch()
-        msg = f"{self._index.url} is thrown away as fast as it is fetched; raise cache_size"
-        raise DataError(msg)
+        raise _thrown_away(self._index.url)
 
     def prefetch(self) -> None:
         """Start to fetch the shard if it is not here; see `Container`."""
@@ -161,3 +168,7 @@ class RemoteShard:
 
 def _content_path(index: Path) -> Path:
     return index.with_suffix(CONTENT_SUFFIX)
+
+
+def _thrown_away(url: str) -> DataError:
+    return DataError(f"{url}: is thrown away as fast as it is fetched; raise cache_size")
