@@ -1,10 +1,12 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from pictures import save_pairs, save_picture
+from pictures import ids, save_pairs, save_picture, save_splits
 from segnext.data.data_yaml import DataYaml, read_data_yaml
-from segnext.errors import DataError
+from segnext.data.folder import open_folder
+from segnext.errors import DataError, UsageError
 
 NAMES = "names: [road, sky]\n"
 
@@ -142,3 +144,23 @@ def test_test_images_without_masks(root: Path) -> None:
     described = _read(root, "train: images/train\ntest: images/test\n")
     assert described.layout.splits["test"][0].mask_path is None
     assert described.layout.notes == ["test: its 1 images have no masks"]
+
+
+def test_zero_is_reduced_once_and_names_begin_with_raw_id_1(tmp_path: Path) -> None:
+    root = save_splits(tmp_path, train=2, val=1)
+    for path in root.glob("*/masks/*.png"):
+        save_picture(path, ids(0, 1, 2))
+    path = root / "data.yaml"
+    head = "format: folder\nreduce_zero_label: true\n"
+    path.write_text(f"{head}names: [road, tree]\n")
+    folder = open_folder(root)
+    assert folder.classes.names == ("road", "tree")
+    assert np.unique(folder.dataset("train").mask(0)).tolist() == [0, 1, 255]
+    path.write_text(f"{head}names: {{0: other, 1: road, 2: tree}}\n")
+    assert open_folder(root).classes.raw_to_train == folder.classes.raw_to_train
+    path.write_text(f"{head}names: [road, tree]\nlabel_mapping: {{0: ignore, 1: 0, 2: 1}}\n")
+    with pytest.raises(DataError, match="both say what mask values mean; keep one"):
+        open_folder(root)
+    path.write_text(f"{head}names: {{1: road, 2: tree}}\n")
+    with pytest.raises(UsageError, match="raw id 0 is void already"):
+        open_folder(root)

@@ -185,7 +185,8 @@ def _read_changes(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
         "ignore_index": tuple(_mask_value(value, f"{path}: ignore_index") for value in ignored),
         "merge": {str(new): tuple(map(str, part)) for new, part in merge.items()},
         "drop": tuple(map(str, drop)),
-        "reduce_zero": bool(content.get("reduce_zero_label", False)),
+        "reduce_zero": bool(content.get("reduce_zero_label"))
+        and not _names_leave_zero_out(content),
     }
 
 
@@ -315,9 +316,25 @@ def _read_taxonomy(content: Mapping[str, Any], path: Path) -> Taxonomy | None:
     ids = sorted(_mask_value(key, f"{path}: names") for key in by_id)
     ordered = [str(by_id[key]) for key in ids]
     mapping = _read_mapping(content.get("label_mapping"), len(ordered), path)
+    if _names_leave_zero_out(content):
+        if mapping is not None:
+            msg = (
+                f"{path}: label_mapping and reduce_zero_label both say what mask values mean; "
+                f"keep one of them"
+            )
+            raise DataError(msg)
+        mapping = {0: None, **{train + 1: train for train in range(len(ordered))}}
     if mapping is None and ids != list(range(len(ids))):
         mapping = {raw: train for train, raw in enumerate(ids)}
     return build_taxonomy(_with_colors(ordered, colors, path), str(path), mapping)
+
+
+def _names_leave_zero_out(content: Mapping[str, Any]) -> bool:
+    """Tell whether raw id 0 is void and the list of names begins with raw id 1.
+
+    Lists mean this beside `reduce_zero_label` in MMSegmentation too; names by id say it themselves.
+    """
+    return bool(content.get("reduce_zero_label")) and isinstance(content.get("names"), list)
 
 
 def _with_colors(names: list[str], colors: Any, path: Path) -> list[tuple[str, Color | None]]:
