@@ -27,7 +27,7 @@ LAYERS = {
     "training": 3,
     "evaluation": 3,
     "predict": 4,
-    "checkup": 4,
+    "checkup_report": 4,
     "cli": 5,
     "__main__": 6,
 }

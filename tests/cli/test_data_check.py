@@ -6,7 +6,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from checked_folders import stripes, write_data, write_pair
-from segnext.checkup.page import MARK
+from segnext.checkup_report.page import MARK
 from segnext.cli.main import app
 
 

@@ -40,7 +40,7 @@ def data_check(
     """
     from rich.console import Console
 
-    from segnext.checkup import build_page, draw_overlays, print_checkup, suggest
+    from segnext.checkup_report import build_page, draw_overlays, print_checkup, suggest
     from segnext.storage import write_atomically
 
     page = out or (None if as_json else DEFAULT_PAGE)
@@ -70,7 +70,7 @@ def data_check(
 
 def _check_page(page: Path) -> None:
     """Refuse to replace a file that is no page of ours."""
-    from segnext.checkup.page import MARK
+    from segnext.checkup_report.page import MARK
     from segnext.errors import UsageError
 
     if page.is_dir():

@@ -88,7 +88,7 @@ def _describe_zero(classes: Classes, table: dict[int, int | None]) -> str:
 
 
 def _find_classes(source: str, format_: str | None) -> Classes:
-    from segnext.data.containers import is_folder
+    from segnext.data.containers.paths import is_folder
     from segnext.data.datasets.registry import DATASETS
     from segnext.errors import UsageError, describe_unknown
 

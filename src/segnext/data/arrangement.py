@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from segnext.data.containers import find_packed_folder, is_file, is_folder
+from segnext.data.containers.paths import find_packed_folder, is_file, is_folder
 from segnext.data.data_yaml import DataYaml, read_data_yaml
 from segnext.data.datasets.known_dataset import KnownDataset
 from segnext.data.datasets.registry import DATASETS

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from segnext.classes import Classes, Color
-from segnext.data.containers import is_file, is_folder, read_text
+from segnext.data.containers.paths import is_file, is_folder, read_text
 from segnext.data.formats.yolo import FORMAT as YOLO
 from segnext.data.formats.yolo_sources import has_label_files
 from segnext.data.layout import IMAGE_FOLDERS, Layout

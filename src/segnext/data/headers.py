@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from segnext.data.containers import file_size, read_bytes
+from segnext.data.containers.paths import file_size, read_bytes
 from segnext.errors import DataError
 
 MAX_PIXELS = 268_435_456

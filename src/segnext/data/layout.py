@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from segnext.data.containers import is_file, is_folder, list_folder
+from segnext.data.containers.paths import is_file, is_folder, list_folder
 from segnext.data.masks import MaskReader
 from segnext.data.pairing import Item, keep_labelled, pair_folders, read_list, select_listed
 from segnext.data.splits import Splits

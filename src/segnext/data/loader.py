@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from segnext.data.containers import prefetch
+from segnext.data.containers.paths import prefetch
 from segnext.data.reading import LabelledImages
 from segnext.data.shard_order import number_shards, shuffle_in_windows
 from segnext.data.transforms import TrainTransform

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from segnext.data.containers import read_text, walk_files
+from segnext.data.containers.paths import read_text, walk_files
 from segnext.data.images import IMAGE_SUFFIXES
 from segnext.errors import DataError, list_some
 

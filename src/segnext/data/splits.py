@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 
-from segnext.data.containers import read_text
+from segnext.data.containers.paths import read_text
 from segnext.data.pairing import Item, strip_suffix
 from segnext.errors import DataError, UsageError, list_some
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segnext.classes import Classes, Color
-from segnext.data.containers import read_text
+from segnext.data.containers.paths import read_text
 from segnext.errors import DataError, UsageError
 
 VOID_NAMES = frozenset({"void", "ignore", "ignored", "unlabeled", "unlabelled"})

@@ -35,7 +35,7 @@ from segnext.data.checkup.shares import (
     find_empty_masks,
     find_split_faults,
 )
-from segnext.data.containers import is_folder, walk_files
+from segnext.data.containers.paths import is_folder, walk_files
 from segnext.data.folder import Folder, FolderDataset, relabel_masks
 from segnext.data.images import IMAGE_SUFFIXES
 from segnext.data.statistics import spread_sample

@@ -16,7 +16,7 @@ from segnext.data.checkup.finding import (
     shorten,
 )
 from segnext.data.checkup.readings import Fault, Reading
-from segnext.data.containers import walk_files
+from segnext.data.containers.paths import walk_files
 from segnext.data.images import IMAGE_SUFFIXES
 from segnext.data.pairing import MASK_ENDINGS
 from segnext.errors import list_some

@@ -9,7 +9,7 @@ import yaml
 
 from segnext.classes import Classes
 from segnext.data.arrangement import Arrangement
-from segnext.data.containers import is_file, read_text
+from segnext.data.containers.paths import is_file, read_text
 from segnext.data.taxonomy import VOID_NAMES, Taxonomy
 
 # In the order in which colours that count for nothing are named.

@@ -19,7 +19,7 @@ from segnext.data.checkup.labels import Reread
 from segnext.data.checkup.leakage import report_neighbours
 from segnext.data.checkup.neighbours import Border, confirm_borders, find_borders
 from segnext.data.checkup.shares import TRAIN, VAL, add_shares, find_class_faults
-from segnext.data.containers import file_size
+from segnext.data.containers.paths import file_size
 from segnext.data.duplicates import Sketch, sketch_picture
 from segnext.data.folder import Folder, FolderDataset
 from segnext.data.headers import read_picture_bytes

@@ -20,7 +20,7 @@ or as it is.
 
 from pathlib import Path
 
-from segnext.data.containers import is_folder
+from segnext.data.containers.paths import is_folder
 from segnext.data.datasets.known_dataset import KnownDataset
 from segnext.data.datasets.label_maps import read_label_map
 from segnext.data.datasets.listed_pictures import find_first, wrong_root

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segnext.classes import Classes
-from segnext.data.containers import is_file, is_folder
+from segnext.data.containers.paths import is_file, is_folder
 from segnext.data.datasets.known_dataset import KnownDataset
 from segnext.data.datasets.label_maps import read_label_lines, read_label_map
 from segnext.data.datasets.named_files import has_name, pair_by_name

@@ -34,7 +34,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from segnext.data.containers import is_folder, walk_files
+from segnext.data.containers.paths import is_folder, walk_files
 from segnext.data.datasets.known_dataset import KnownDataset
 from segnext.data.datasets.label_maps import read_label_map, stored_as_train_ids
 from segnext.data.datasets.listed_pictures import wrong_root

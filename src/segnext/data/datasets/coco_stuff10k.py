@@ -21,7 +21,7 @@ https://github.com/nightrome/cocostuff10k; it is read unpacked or as it is.
 
 from pathlib import Path
 
-from segnext.data.containers import is_file, is_folder
+from segnext.data.containers.paths import is_file, is_folder
 from segnext.data.datasets.known_dataset import KnownDataset
 from segnext.data.datasets.label_maps import read_label_map, stored_as_train_ids
 from segnext.data.datasets.listed_pictures import list_items, read_ids, wrong_root

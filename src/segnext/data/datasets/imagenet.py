@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from segnext.data.containers import is_folder, list_folder
+from segnext.data.containers.paths import is_folder, list_folder
 from segnext.data.images import IMAGE_SUFFIXES
 from segnext.errors import DataError, list_some
 from segnext.storage import write_atomically

@@ -30,7 +30,7 @@ https://captain-whu.github.io/DOTA/, and unpack both into the folders above.
 
 from pathlib import Path
 
-from segnext.data.containers import is_folder
+from segnext.data.containers.paths import is_folder
 from segnext.data.datasets.known_dataset import KnownDataset
 from segnext.data.datasets.label_maps import read_label_map
 from segnext.data.datasets.named_files import (

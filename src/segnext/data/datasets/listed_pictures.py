@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from segnext.data.containers import is_folder, list_folder
+from segnext.data.containers.paths import is_folder, list_folder
 from segnext.data.pairing import Item, read_list, strip_suffix
 from segnext.errors import DataError, list_some
 

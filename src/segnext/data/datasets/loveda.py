@@ -19,7 +19,7 @@ https://zenodo.org/records/5706578 and unpack them into one folder.
 
 from pathlib import Path
 
-from segnext.data.containers import is_folder
+from segnext.data.containers.paths import is_folder
 from segnext.data.datasets.known_dataset import KnownDataset
 from segnext.data.datasets.label_maps import read_label_map
 from segnext.data.datasets.named_files import (

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segnext.classes import Classes, Mask
-from segnext.data.containers import walk_files
+from segnext.data.containers.paths import walk_files
 from segnext.data.headers import MAX_PIXELS, read_picture_bytes
 from segnext.data.layout import Layout
 from segnext.data.masks import FileMasks

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from segnext.data.containers import is_folder, list_folder, walk_files
+from segnext.data.containers.paths import is_folder, list_folder, walk_files
 from segnext.data.layout import Layout
 from segnext.data.pairing import Item, keep_labelled, scan_pictures
 from segnext.errors import DataError, UsageError, list_some

@@ -29,7 +29,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from segnext.classes import Classes
-from segnext.data.containers import is_file, is_folder, read_text
+from segnext.data.containers.paths import is_file, is_folder, read_text
 from segnext.data.datasets.detail_json import DetailMasks, convert_picture, read_detail
 from segnext.data.datasets.known_dataset import KnownDataset
 from segnext.data.datasets.label_maps import read_label_map

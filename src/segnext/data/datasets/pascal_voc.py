@@ -27,7 +27,7 @@ http://home.bharathh.info/pubs/codes/SBD/download.html.
 
 from pathlib import Path
 
-from segnext.data.containers import is_file, is_folder
+from segnext.data.containers.paths import is_file, is_folder
 from segnext.data.datasets.known_dataset import KnownDataset
 from segnext.data.datasets.label_maps import read_label_map
 from segnext.data.datasets.listed_pictures import (

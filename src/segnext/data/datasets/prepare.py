@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from segnext.data.containers import is_folder
+from segnext.data.containers.paths import is_folder
 from segnext.data.datasets.imagenet import prepare_imagenet
 from segnext.data.datasets.known_dataset import KnownDataset
 from segnext.data.datasets.registry import DATASETS

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
-from segnext.data.containers import is_file
+from segnext.data.containers.paths import is_file
 from segnext.data.formats.coco_files import (
     describe_missing,
     find_annotation_files,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from segnext.data.containers import (
+from segnext.data.containers.paths import (
     file_size,
     is_file,
     is_folder,

@@ -15,7 +15,7 @@ ignore or unlabeled count for nothing.
 import re
 from pathlib import Path, PurePosixPath
 
-from segnext.data.containers import is_file, is_folder, list_folder, read_text
+from segnext.data.containers.paths import is_file, is_folder, list_folder, read_text
 from segnext.data.formats.format import Format
 from segnext.data.formats.json_files import read_head
 from segnext.data.formats.mask_labels import MaskLabel, build_label_reader

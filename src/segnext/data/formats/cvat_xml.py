@@ -21,7 +21,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 from segnext.classes import Color
-from segnext.data.containers import is_file, read_bytes
+from segnext.data.containers.paths import is_file, read_bytes
 from segnext.data.formats.cvat_shapes import WITH_AREA, read_area
 from segnext.data.formats.format import Format
 from segnext.data.formats.json_files import read_head

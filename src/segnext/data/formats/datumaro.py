@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from segnext.classes import Color
-from segnext.data.containers import is_folder, list_folder
+from segnext.data.containers.paths import is_folder, list_folder
 from segnext.data.formats.coco_rle import read_runs
 from segnext.data.formats.format import Format
 from segnext.data.formats.json_files import read_head, read_json

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from segnext.classes import Color
-from segnext.data.containers import is_file
+from segnext.data.containers.paths import is_file
 from segnext.data.formats.format import Format
 from segnext.data.formats.json_files import read_head, read_json
 from segnext.data.formats.mask_labels import MaskLabel, build_label_reader

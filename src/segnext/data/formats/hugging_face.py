@@ -29,7 +29,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from segnext.data.containers import is_file
+from segnext.data.containers.paths import is_file
+from segnext.data.containers.rows import ArrowRows, copy_parquet, list_columns
 from segnext.data.formats.format import Format
 from segnext.data.formats.id2label import read_id2label
 from segnext.data.formats.inner_paths import inner_path
@@ -38,7 +39,6 @@ from segnext.data.formats.row_files import find_row_files, is_saved
 from segnext.data.layout import Layout
 from segnext.data.masks import MaskReader
 from segnext.data.pairing import Item, keep_labelled
-from segnext.data.rows import ArrowRows, copy_parquet, list_columns
 from segnext.data.survey import build_reader
 from segnext.errors import DataError, UsageError, list_some
 from segnext.storage import cache_folder

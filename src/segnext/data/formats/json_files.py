@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from segnext.data.containers import file_size, read_bytes, read_text
+from segnext.data.containers.paths import file_size, read_bytes, read_text
 from segnext.data.headers import MAX_FILE_BYTES
 from segnext.errors import DataError
 

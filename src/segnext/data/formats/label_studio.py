@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from segnext.data.containers import is_file, list_folder
+from segnext.data.containers.paths import is_file, list_folder
 from segnext.data.formats.format import Format
 from segnext.data.formats.json_files import read_head, read_json
 from segnext.data.formats.label_studio_regions import Region, read_region

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segnext.classes import BACKGROUND
-from segnext.data.containers import is_file, list_folder, walk_files
+from segnext.data.containers.paths import is_file, list_folder, walk_files
 from segnext.data.formats.format import Format
 from segnext.data.formats.json_files import read_head, read_json
 from segnext.data.formats.labelme_shapes import LabelledArea, read_areas

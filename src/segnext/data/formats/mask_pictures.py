@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from segnext.data.containers import is_folder, list_folder
+from segnext.data.containers.paths import is_folder, list_folder
 from segnext.data.images import IMAGE_SUFFIXES
 from segnext.data.layout import IMAGE_FOLDERS, MASK_FOLDERS, SPLIT_NAMES, find_folder
 

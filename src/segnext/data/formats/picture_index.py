@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
-from segnext.data.containers import is_folder, walk_files
+from segnext.data.containers.paths import is_folder, walk_files
 from segnext.data.formats.inner_paths import inner_path
 from segnext.data.images import IMAGE_SUFFIXES
 from segnext.errors import DataError, list_some

@@ -15,7 +15,7 @@ import io
 import re
 from pathlib import Path
 
-from segnext.data.containers import is_file, read_text, walk_files
+from segnext.data.containers.paths import is_file, read_text, walk_files
 from segnext.data.formats.format import Format
 from segnext.data.formats.json_files import read_head
 from segnext.data.formats.mask_labels import MaskLabel, build_label_reader

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segnext.data.archives import member_name
-from segnext.data.tar_index import Member
+from segnext.data.containers.archives import member_name
+from segnext.data.containers.tar_index import Member
 from segnext.errors import DataError, UsageError
 
 # Ahead stands what is taken where a sample has several; photos are rarely PNG, masks mostly.

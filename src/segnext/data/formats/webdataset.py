@@ -37,6 +37,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from segnext.data.containers.shard_cache import DEFAULT_BYTES, open_cache, parse_size
+from segnext.data.containers.shards import ensure_index, read_index
+from segnext.data.containers.tar_index import Member, index_tar
 from segnext.data.formats.format import Format
 from segnext.data.formats.inner_paths import inner_path
 from segnext.data.formats.mask_pictures import holds_mask_pictures
@@ -44,10 +47,7 @@ from segnext.data.formats.shard_names import expand_option, find_local_shards, n
 from segnext.data.formats.shard_samples import Extensions, find_samples, holds_samples
 from segnext.data.layout import Layout
 from segnext.data.pairing import Item, keep_labelled
-from segnext.data.shard_cache import DEFAULT_BYTES, open_cache, parse_size
 from segnext.data.shard_order import most_at_a_time, number_shards
-from segnext.data.shards import ensure_index, read_index
-from segnext.data.tar_index import Member, index_tar
 from segnext.errors import DataError, UsageError, list_some
 from segnext.storage import cache_folder
 

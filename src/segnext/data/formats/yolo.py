@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from segnext.data.containers import file_size, is_file, read_text
+from segnext.data.containers.paths import file_size, is_file, read_text
 from segnext.data.formats.format import Format
 from segnext.data.formats.shape_classes import declare_shape_classes
 from segnext.data.formats.yolo_labels import YoloMasks

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segnext.classes import Classes, Mask
-from segnext.data.containers import is_file, read_text
+from segnext.data.containers.paths import is_file, read_text
 from segnext.data.formats.json_files import read_head
 from segnext.data.headers import image_header
 from segnext.data.pairing import Item

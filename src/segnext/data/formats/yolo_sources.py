@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from segnext.data.containers import is_file, is_folder, list_folder
+from segnext.data.containers.paths import is_file, is_folder, list_folder
 from segnext.data.formats.inner_paths import inner_path
 from segnext.data.formats.yolo_labels import is_blank, looks_like_labels
 from segnext.data.images import IMAGE_SUFFIXES

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from segnext.data.archives import Container, TarArchive, ZipArchive
-from segnext.data.rows import ArrowRows
-from segnext.data.shards import RemoteShard
+from segnext.data.containers.archives import Container, TarArchive, ZipArchive
+from segnext.data.containers.rows import ArrowRows
+from segnext.data.containers.shards import RemoteShard
 from segnext.errors import DataError
 
 _OPENERS: dict[str, Callable[[Path], Container]] = {

@@ -4,8 +4,8 @@ from pathlib import Path
 from rich.console import Console
 
 from checked_folders import check, stripes, write_data, write_pair
-from segnext.checkup import print_checkup, suggest
-from segnext.checkup.terminal import printable, summarize
+from segnext.checkup_report import print_checkup, suggest
+from segnext.checkup_report.terminal import printable, summarize
 
 
 def show(root: Path, width: int = 80) -> str:

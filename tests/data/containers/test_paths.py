@@ -11,7 +11,7 @@ import pytest
 
 from pictures import PHOTO, ids, save_picture, save_splits
 from segnext.data import containers, open_folder
-from segnext.data.containers import (
+from segnext.data.containers.paths import (
     file_size,
     find_packed_folder,
     is_file,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from segnext.data import archives
-from segnext.data.archives import TarArchive, ZipArchive, member_name, read_piece
+from segnext.data.containers.archives import TarArchive, ZipArchive, member_name, read_piece
 from segnext.errors import DataError
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from segnext.data import shard_cache
-from segnext.data.shard_cache import (
+from segnext.data.containers.shard_cache import (
     fetch_content,
     fetch_in_background,
     open_cache,

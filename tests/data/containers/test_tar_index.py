@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segnext.data.tar_index import index_tar
+from segnext.data.containers.tar_index import index_tar
 from segnext.errors import DataError
 
 LONG = "a-folder-with-a-name/" * 14 + "picture.png"

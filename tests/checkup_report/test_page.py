@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from checked_folders import check, stripes, write_data, write_pair
-from segnext.checkup import build_page, draw_overlays, suggest
-from segnext.checkup.page import MARK
+from segnext.checkup_report import build_page, draw_overlays, suggest
+from segnext.checkup_report.page import MARK
 
 VOID = {"meta", "img", "input", "br"}
 

@@ -7,7 +7,7 @@ import pytest
 
 from checked_folders import check, stripes, write_data, write_pair
 from pictures import save_picture
-from segnext.checkup import draw_overlays, overlays
+from segnext.checkup_report import draw_overlays, overlays
 from segnext.data.checkup import Checkup
 from segnext.errors import UsageError
 

@@ -7,8 +7,8 @@ import yaml
 import segnext
 from checked_folders import check, stripes, write_data
 from runs import TINY
-from segnext.checkup import suggest
-from segnext.checkup.suggestions import SHOWN
+from segnext.checkup_report import suggest
+from segnext.checkup_report.suggestions import SHOWN
 from segnext.training.config import TrainConfig
 from segnext.training.rules import PRETRAINED_PASSES, SCRATCH_PASSES
 
@@ -78,7 +78,7 @@ def test_the_text_is_a_plan_that_training_takes(crops: Path) -> None:
 
 def test_every_mask_counts_not_only_a_sample(crops: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     every = suggest(check(crops))
-    monkeypatch.setattr("segnext.checkup.suggestions.MEASURED", 1)
+    monkeypatch.setattr("segnext.checkup_report.suggestions.MEASURED", 1)
     assert suggest(check(crops)) == every
 
 

@@ -11,7 +11,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from segnext.data.tar_index import index_tar
+from segnext.data.containers.tar_index import index_tar
 from segnext.errors import DataError
 
 MAX_MEMBER_BYTES = 4 << 30

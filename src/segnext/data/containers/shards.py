@@ -6,7 +6,7 @@
             train-000000.tar.shard          the index: where the shard is, and what is where in it
             train-000000.tar.content        the shard itself, fetched whole, thrown away at need
 
-`train-000000.tar.shard/0001.jpg` is a path like any other (see `segnext.data.containers`). The
+`train-000000.tar.shard/0001.jpg` is a path like any other (see `segnext.data.containers.paths`). The
 index stays, so that a data set opens without a look into storage; the content comes when a sample
 of it is first wanted, and again after it was thrown away.
 """
@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from segnext.data.archives import member_name, read_piece
-from segnext.data.shard_cache import SETTINGS, fetch_content, fetch_in_background, touch
-from segnext.data.tar_index import Member, index_tar
+from segnext.data.containers.archives import member_name, read_piece
+from segnext.data.containers.shard_cache import SETTINGS, fetch_content, fetch_in_background, touch
+from segnext.data.containers.tar_index import Member, index_tar
 from segnext.errors import DataError
 from segnext.storage import write_atomically
 

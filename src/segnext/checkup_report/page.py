@@ -4,9 +4,9 @@ import html
 from collections.abc import Sequence
 from importlib.resources import files
 
-from segnext.checkup.overlays import Overlay
-from segnext.checkup.suggestions import Suggestion
-from segnext.checkup.terminal import printable, summarize
+from segnext.checkup_report.overlays import Overlay
+from segnext.checkup_report.suggestions import Suggestion
+from segnext.checkup_report.terminal import printable, summarize
 from segnext.classes import Classes
 from segnext.data.checkup import Checkup, Finding
 from segnext.data.checkup.finding import percent
@@ -41,7 +41,7 @@ def build_page(
         f'<section id="{key}"><h2>{title}</h2>{content}</section>'
         for key, (title, content) in filled.items()
     )
-    style = files("segnext.checkup").joinpath("page.css").read_text(encoding="utf-8")
+    style = files("segnext.checkup_report").joinpath("page.css").read_text(encoding="utf-8")
     name = _escape(checkup.root.resolve().name or str(checkup.root))
     verdict = "good" if checkup.passed else "bad"
     return (

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from segnext.checkup.suggestions import Suggestion
+from segnext.checkup_report.suggestions import Suggestion
 from segnext.data.checkup import Checkup, Finding, Severity
 from segnext.data.checkup.finding import percent
 

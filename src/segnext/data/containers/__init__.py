@@ -1,0 +1,1 @@
+"""Files in folders, archives, tar shards and tables, reached by one kind of path."""
