@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segnext.data import archives
+from segnext.data.containers import archives
 from segnext.data.containers.archives import TarArchive, ZipArchive, member_name, read_piece
 from segnext.errors import DataError
 

@@ -9,7 +9,7 @@ import pytest
 
 from pictures import PHOTO
 from rows import cell, columns, photo, png, write_arrow
-from segnext.data import rows
+from segnext.data.containers import rows
 from segnext.data.containers.paths import file_size, is_file, is_folder, list_folder, read_bytes
 from segnext.data.containers.rows import ArrowRows, copy_parquet, list_columns
 from segnext.data.images import read_image

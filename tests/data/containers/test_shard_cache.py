@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from segnext.data import shard_cache
+from segnext.data.containers import shard_cache
 from segnext.data.containers.shard_cache import (
     fetch_content,
     fetch_in_background,

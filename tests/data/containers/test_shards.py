@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from segnext.data import shards
+from segnext.data.containers import shards
 from segnext.data.containers.paths import file_size, is_file, list_folder, prefetch, read_bytes
 from segnext.data.containers.shard_cache import open_cache
 from segnext.data.containers.shards import ensure_index, index_path, read_index

@@ -6,9 +6,9 @@
             train-000000.tar.shard          the index: where the shard is, and what is where in it
             train-000000.tar.content        the shard itself, fetched whole, thrown away at need
 
-`train-000000.tar.shard/0001.jpg` is a path like any other (see `segnext.data.containers.paths`). The
-index stays, so that a data set opens without a look into storage; the content comes when a sample
-of it is first wanted, and again after it was thrown away.
+`train-000000.tar.shard/0001.jpg` is a path like any other (see `segnext.data.containers.paths`).
+The index stays, so that a data set opens without a look into storage; the content comes when a
+sample of it is first wanted, and again after it was thrown away.
 """
 
 import functools
