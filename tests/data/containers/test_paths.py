@@ -129,12 +129,12 @@ def test_many_threads_and_a_fork_read_one_archive(tmp_path: Path) -> None:
     paths = [tmp_path / "a.zip" / name for name in contents] * 3
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(read_bytes, paths)) == [*contents.values()] * 3
-    opened = paths._open.cache_info().currsize
+    opened = container_paths._open.cache_info().currsize
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of any thread
         with multiprocessing.get_context("fork").Pool(2) as pool:
             assert pool.map(read_bytes, paths[:50]) == [*contents.values()][:50]
-    assert paths._open.cache_info().currsize == opened
+    assert container_paths._open.cache_info().currsize == opened
 
 
 @pytest.mark.parametrize("top", ["roads", "downloads/roads", "train"])
