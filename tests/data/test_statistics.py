@@ -1,5 +1,4 @@
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,41 +9,30 @@ from hypothesis.extra import numpy as arrays
 from segnext.data.statistics import (
     PixelStatistics,
     build_normalization,
-    choose_normalization,
     compute_statistics,
     count_values,
-    measure_normalization,
     spread_sample,
 )
 from segnext.data.transforms import nodata_pixels, normalize
 from segnext.errors import DataError
-from segnext.spec import IMAGENET_NORMALIZATION, Normalization
+from segnext.spec import Normalization
 
 
-class Pictures:
-    """Pictures without masks."""
-
-    def __init__(self, *images: np.ndarray) -> None:
-        self.images = images
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> Mapping[str, np.ndarray]:
-        return {"image": self.images[index]}
-
-
-def _deep() -> Pictures:
+def _deep() -> np.ndarray:
     """Two bands of 16 bits: a ramp and a constant."""
     ramp = np.linspace(0, 65535, 40 * 50).reshape(40, 50)
-    image = np.stack([ramp, np.full_like(ramp, 6553.5)], -1).astype(np.uint16)
-    return Pictures(*[image] * 100)
+    return np.stack([ramp, np.full_like(ramp, 6553.5)], -1).astype(np.uint16)
 
 
 def _measure(*images: np.ndarray) -> PixelStatistics:
     return compute_statistics(
         count_values(image, np.zeros(image.shape[:2], np.bool_)) for image in images
     )
+
+
+def _normalize_as_measured(image: np.ndarray, *, nodata: float) -> Normalization:
+    counts = count_values(image, nodata_pixels(image, nodata))
+    return build_normalization(compute_statistics([counts]), nodata=nodata)
 
 
 def _expected(images: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
@@ -90,7 +78,7 @@ def test_glaring_pixels_do_not_count() -> None:
 def test_nodata_is_left_out() -> None:
     """A pixel counts as soon as one channel was observed."""
     image = np.array([[[9, 9], [9, 51], [51, 51]]], np.uint8)
-    found = measure_normalization(Pictures(image), [0], nodata=9)
+    found = _normalize_as_measured(image, nodata=9)
     assert found.mean == pytest.approx((30 / 255, 51 / 255))
     assert found.std == pytest.approx((21 / 255, 1e-3))
     assert found.nodata == 9
@@ -98,17 +86,11 @@ def test_nodata_is_left_out() -> None:
 
 def test_nothing_but_nodata() -> None:
     with pytest.raises(DataError, match="no pixel of the pictures read holds data: all have the"):
-        measure_normalization(Pictures(np.full((4, 5, 1), 7, np.uint8)), [0], nodata=7)
-
-
-def test_eight_bit_rgb_has_imagenets() -> None:
-    assert choose_normalization(_deep(), channels=3, bits=8) == IMAGENET_NORMALIZATION
-    expected = replace(IMAGENET_NORMALIZATION, nodata=0)
-    assert choose_normalization(_deep(), channels=3, bits=8, nodata=0) == expected
+        _normalize_as_measured(np.full((4, 5, 1), 7, np.uint8), nodata=7)
 
 
 def test_others_are_measured_in_units_of_full_scale() -> None:
-    found = choose_normalization(_deep(), channels=2, bits=16)
+    found = build_normalization(_measure(*[_deep()] * 3))
     assert found.mean == pytest.approx((0.5, 0.1), abs=1e-3)
     assert found.std[0] == pytest.approx(1 / 12**0.5, abs=1e-3)
     assert found.std[1] == pytest.approx(1e-3)  # a constant band stays finite
@@ -146,7 +128,7 @@ def test_a_normalised_data_set_has_mean_0_and_std_1() -> None:
     image = np.random.default_rng(0).gamma(2, 900, (64, 64, 3)).astype(np.uint16)
     image[:2] = 65535
     image[2:8] = 0
-    normalization = measure_normalization(Pictures(image), [0], nodata=0)
+    normalization = _normalize_as_measured(image, nodata=0)
     found = normalize(image, normalization)
     assert (found[2:8] == 0).all()
     observed = found[~nodata_pixels(image, 0)]

@@ -5,19 +5,17 @@ and std, so values are clipped to their 0.5 and 99.5 percentiles first, as nnU-N
 (Isensee et al. 2021, Nature Methods 18, supplementary note 2).
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from segnext.data.images import Image
-from segnext.data.reading import LabelledImages
-from segnext.data.transforms import full_scale, nodata_pixels
+from segnext.data.transforms import full_scale
 from segnext.errors import DataError
-from segnext.spec import IMAGENET_NORMALIZATION, Normalization
+from segnext.spec import Normalization
 
-SAMPLE = 64
 # A constant channel has no spread; dividing by this keeps it finite.
 LEAST_STD = 1e-3
 PERCENTILES = (0.5, 50.0, 99.5)
@@ -98,38 +96,6 @@ def _percentile(counts: Counts, percent: float) -> tuple[float, ...]:
     below = counts.cumsum(axis=1)
     reached = below >= below[:, -1:] * (percent / 100)
     return tuple((reached.argmax(axis=1) / _TOP).tolist())
-
-
-def choose_normalization(
-    images: LabelledImages, *, channels: int, bits: int, nodata: float | None = None
-) -> Normalization:
-    """Return ImageNet's statistics for 8-bit RGB, else those of the pictures themselves.
-
-    Args:
-        images: The training split.
-        channels: Of every picture.
-        bits: 8 or 16.
-        nodata: Stored value of pixels that were never observed.
-
-    Raises:
-        DataError: No pixel holds data.
-    """
-    if channels == 3 and bits == 8:
-        return replace(IMAGENET_NORMALIZATION, nodata=nodata)
-    return measure_normalization(images, spread_sample(len(images), SAMPLE), nodata=nodata)
-
-
-def measure_normalization(
-    images: LabelledImages, indices: Sequence[int], *, nodata: float | None = None
-) -> Normalization:
-    """Compute the robust normalisation of the given pictures, over all pixels with data.
-
-    Raises:
-        DataError: No pixel holds data.
-    """
-    pictures = (images[index]["image"] for index in indices)
-    counts = (count_values(picture, nodata_pixels(picture, nodata)) for picture in pictures)
-    return build_normalization(compute_statistics(counts), nodata=nodata)
 
 
 def build_normalization(
