@@ -9,7 +9,14 @@ from runs import TINY
 from segnext.data import Folder, open_folder
 from segnext.protocol import Protocol
 from segnext.training.config import Recipe, TrainConfig
-from segnext.training.learner import Batch, Learner, build_learner, build_protocol
+from segnext.training.learner import (
+    Batch,
+    Learner,
+    build_learner,
+    build_model,
+    build_protocol,
+    build_spec,
+)
 from segnext.training.planning import make_plan
 from segnext.training.processes import Processes
 
@@ -128,3 +135,15 @@ def test_a_recipe_is_validated_by_its_own_sizes_or_by_a_named_protocol(
     assert build_protocol(named, data).box is None  # rules of no known data set
     default = recipe.model_copy(update={"base_size": (96, 64), "protocol": "default"})
     assert build_protocol(default, data) == Protocol(short_side=64, resize_to_multiple=32)
+
+
+def test_terms_are_those_stated_or_those_of_the_known_data_set(
+    recipe: Recipe, data: Folder
+) -> None:
+    model = build_model(recipe, data)
+    assert build_spec(recipe, data, model).license == "unstated"
+    camvid = dataclasses.replace(data, format="camvid")
+    found = build_spec(recipe, camvid, model).license
+    assert found == "trained on CamVid, 11 classes: research only"
+    stated = recipe.model_copy(update={"license": "mine"})
+    assert build_spec(stated, camvid, model).license == "mine"

@@ -23,6 +23,9 @@ Precision = Literal["fp32", "bf16", "fp16"]
 Device = Literal["cpu", "cuda", "mps"]
 
 
+UNSTATED = "unstated"
+
+
 class TrainConfig(BaseModel):
     """Arguments of a training run. `None` means "choose for me".
 
@@ -81,7 +84,8 @@ class TrainConfig(BaseModel):
         precision: `fp32`, `bf16` or `fp16`.
         device: `cpu`, `cuda` or `mps`.
         fsdp: Shard weights and optimizer over the processes.
-        license: Terms under which the trained weights may be used; follow from those of the data.
+        license: Terms under which the trained weights may be used; those of a known data set
+            where they are not stated.
         seed: Of weights, sample order, augmentation, drop path and first bases.
         num_workers: Processes that read ahead, for each training process.
         validate_every: Steps between validations.
@@ -156,7 +160,7 @@ class TrainConfig(BaseModel):
     precision: Precision | None = None
     device: Device | None = None
     fsdp: bool = False
-    license: str = "unstated"
+    license: str = UNSTATED
     seed: int = Field(default=0, ge=0)
     num_workers: int | None = Field(default=None, ge=0)
     validate_every: int | None = Field(default=None, ge=1)

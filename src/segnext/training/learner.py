@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from segnext.data import Folder, FolderDataset
+from segnext.data.datasets.registry import DATASETS
 from segnext.data.loader import SampleStream, build_train_loader
 from segnext.data.transforms import Augmentation, TrainTransform
 from segnext.data.unlabelled import WithUnlabelled
@@ -21,7 +22,7 @@ from segnext.models.randomness import sample_keys
 from segnext.protocol import GREATEST_STRIDE, Protocol
 from segnext.spec import ModelSpec, Normalization
 from segnext.training.average import WeightAverage
-from segnext.training.config import Recipe
+from segnext.training.config import UNSTATED, Recipe
 from segnext.training.distillation import Teacher, build_teacher
 from segnext.training.losses import Loss, build_loss
 from segnext.training.objective import Objective
@@ -295,8 +296,16 @@ def build_spec(recipe: Recipe, data: Folder, model: SegNeXt) -> ModelSpec:
             recipe.mean, recipe.std, low=recipe.low, high=recipe.high, nodata=recipe.nodata
         ),
         protocol=build_protocol(recipe, data),
-        license=recipe.license,
+        license=_find_license(recipe, data),
     )
+
+
+def _find_license(recipe: Recipe, data: Folder) -> str:
+    """Return the terms that were stated, else those of the known data set."""
+    known = DATASETS.get(data.format or "")
+    if recipe.license != UNSTATED or known is None:
+        return recipe.license
+    return f"trained on {known.title}: {known.license}"
 
 
 def build_protocol(recipe: Recipe, data: Folder) -> Protocol:
