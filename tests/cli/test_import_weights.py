@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 from segnext.cli.import_weights import import_weights
 from segnext.errors import DataError, SegnextError, UsageError, WeightsError
 from segnext.models import create_model
+from segnext.protocol import Protocol
 from segnext.weights import load_model, load_tensors, read_spec
 
 app = typer.Typer()
@@ -53,6 +54,8 @@ def test_whole_model(checkpoint: Path, tmp_path: Path) -> None:
     assert model.spec is not None
     assert model.spec.classes.names == ("road", "car", "sky")
     assert model.spec.license == "MIT"
+    assert "protocol own size, stretched to multiples of 32" in said
+    assert model.spec.protocol == Protocol(resize_to_multiple=32)
 
 
 def test_terms_are_unstated_by_default(checkpoint: Path, tmp_path: Path) -> None:

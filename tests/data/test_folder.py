@@ -178,7 +178,7 @@ def test_ignore_index_out_of_range(tmp_path: Path) -> None:
 
 
 def test_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such folder; understood are"):
+    with pytest.raises(DataError, match="no such folder or archive"):
         open_folder(tmp_path / "absent")
 
 

@@ -86,10 +86,10 @@ def test_test_images_without_masks(tmp_path: Path) -> None:
 
 
 def test_missing_folder_and_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such folder; understood are train/images"):
+    with pytest.raises(DataError, match="no such folder or archive"):
         find_layout(tmp_path / "absent")
     path = save_picture(tmp_path / "a.jpg")
-    with pytest.raises(DataError, match="is a file, not a folder"):
+    with pytest.raises(DataError, match=r"is no folder, data\.yaml, \.zip"):
         find_layout(path)
 
 

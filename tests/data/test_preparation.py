@@ -1,3 +1,7 @@
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,3 +67,37 @@ def test_one_task_makes_several_files(tmp_path: Path, workers: int) -> None:
     with pytest.raises(DataError, match=r"^bad\.mat: broken$"):
         run_tasks([Task("masks/bad_1.png", make_parts, ("bad",))], tmp_path, workers=workers)
     assert not (tmp_path / "masks/bad_1.png").exists()
+
+
+def end_itself(_text: str) -> bytes:
+    os.kill(os.getpid(), signal.SIGTERM)
+    return b""
+
+
+def test_a_process_ended_by_the_system_is_named(tmp_path: Path) -> None:
+    both = [Task(f"{text}.png", end_itself, (text,)) for text in ("a", "b")]
+    message = r"one of 2 processes was ended by the system, .* fewer --workers, and it goes on$"
+    with pytest.raises(DataError, match=message):
+        run_tasks(both, tmp_path, workers=2)
+
+
+STARTER = """
+import multiprocessing, time
+from segnext.data.preparation import end_with_parent
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1, end_with_parent) as pool:
+        print(pool.apply(int, "7"), flush=True)
+        pool.apply(time.sleep, (600,))
+"""
+
+
+def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+    script = tmp_path / "starter.py"
+    script.write_text(STARTER)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE) as starter:
+        assert starter.stdout is not None
+        assert starter.stdout.readline() == b"7\n"
+        starter.kill()
+        # The end of the pipe: its other end is open as long as a process of the pool lives.
+        assert starter.communicate(timeout=20)[0] == b""

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from segnext.data.shapes import (
-    Disc,
     Ellipse,
     Polygon,
     Runs,
@@ -55,15 +54,44 @@ def test_holes_and_parts_beyond_the_picture() -> None:
     assert not ring((50, 50), (60, 50), (60, 60)).fill(4, 4).any()
 
 
-def test_disc() -> None:
-    assert Disc(2, 2, 1).fill(4, 4).sum() == 4
-    assert not Disc(2, 2, 0).fill(4, 4).any()
+def test_centres_on_an_edge_belong_to_what_is_right_or_below() -> None:
+    box = build_box(1.5, 0.5, 3.5, 2.5).fill(4, 5)
+    assert np.argwhere(box).tolist() == [[0, 1], [0, 2], [1, 1], [1, 2]]
+    # All centres of the diagonal, at whatever length a division meets them.
+    for size in range(2, 90):
+        lower = ring((0, 0), (size, size), (0, size)).fill(size, size)
+        upper = ring((0, 0), (size, 0), (size, size)).fill(size, size)
+        np.testing.assert_array_equal(upper, np.triu(np.ones((size, size), np.bool_)))
+        np.testing.assert_array_equal(lower, ~upper)
 
 
-def test_a_round_ellipse_is_a_disc_however_it_is_turned() -> None:
-    disc = Disc(6.2, 4.7, 3.1).fill(10, 12)
+@pytest.mark.parametrize("scale", [97, 1 / 97, 1 / 100, 1 / 3840])
+def test_coordinates_that_were_shares_of_a_size_fill_the_same_pixels(scale: float) -> None:
+    points = np.random.default_rng(3).integers(-4, 44, (300, 4, 2)) / 2
+    for corners in points:
+        there_and_back = [(round(x * scale, 14) / scale, y * scale / scale) for x, y in corners]
+        np.testing.assert_array_equal(
+            ring(*there_and_back).fill(20, 20), ring(*map(tuple, corners)).fill(20, 20)
+        )
+
+
+def test_a_round_ellipse_is_a_circle_however_it_is_turned() -> None:
+    assert Ellipse(2, 2, 1, 1).fill(4, 4).sum() == 4
+    down, right = np.mgrid[:10, :12] + 0.5
+    circle = (down - 4.75) ** 2 + (right - 6.25) ** 2 < 3.125**2
     for degrees in (0, 30, 211):
-        np.testing.assert_array_equal(Ellipse(6.2, 4.7, 3.1, 3.1, degrees).fill(10, 12), disc)
+        filled = Ellipse(6.25, 4.75, 3.125, 3.125, degrees).fill(10, 12)
+        np.testing.assert_array_equal(filled, circle)
+
+
+def test_centres_on_the_edge_of_an_ellipse_are_outside() -> None:
+    # 3, 4 and 5: twelve centres lie on the circle.
+    down, right = np.mgrid[:12, :12] + 0.5
+    square = (down - 5.5) ** 2 + (right - 5.5) ** 2
+    assert (square == 25).sum() == 12
+    for degrees in (0, 90, 30):
+        filled = Ellipse(5.5, 5.5, 5, 5, degrees).fill(12, 12)
+        np.testing.assert_array_equal(filled, square < 25)
 
 
 def test_an_ellipse_turns_clockwise_about_its_centre() -> None:

@@ -76,9 +76,9 @@ def test_json_names_everything(scenes: Path, scene_weights: Path) -> None:
 def test_rules_are_those_of_the_data_set_that_is_told(scenes: Path, scene_weights: Path) -> None:
     found = compare_protocols(scene_weights, scenes, dataset="camvid", device="cpu")
     assert found.dataset == "camvid"
-    compared = list_compared(Protocol(), "isaid")
-    assert compared["mmseg-1.x"].box == (896, 896)
-    assert compared["default, but box 896x896"] == Protocol(box=(896, 896))
+    compared = list_compared(Protocol(), "loveda")
+    assert compared["mmseg-1.x"].box == (1024, 1024)
+    assert compared["default, but box 1024x1024"] == Protocol(box=(1024, 1024))
     with pytest.raises(UsageError, match=r"unknown data set 'isaad': did you mean isaid"):
         compare_protocols(scene_weights, scenes, dataset="isaad")
 
@@ -92,3 +92,5 @@ def test_rows_have_names_of_their_own() -> None:
     compared = list_compared(Protocol(short_side=512), "ade20k")
     assert compared["default"] == compared["paper"] == Protocol(short_side=512)
     assert compared["default, but flip"] == Protocol(short_side=512, flip=True)
+    scales = (0.5, 0.75, 1, 1.25, 1.5, 1.75)
+    assert compared["default, but six scales"] == Protocol(short_side=512, scales=scales)

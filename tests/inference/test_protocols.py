@@ -130,8 +130,9 @@ def test_boxes_and_windows_of_the_data_sets(name: str) -> None:
     assert city.resize_to_multiple is None
     context = named_protocol(name, "pascal_context59")
     assert (context.box, context.window, context.stride) == ((520, 520), 480, 320)
-    for dataset, side in {"isaid": 896, "loveda": 1024, "potsdam": 512, "vaihingen": 512}.items():
-        assert named_protocol(name, dataset).box == (side, side)
+    assert named_protocol(name, "loveda").box == (1024, 1024)
+    for dataset in ("isaid", "potsdam", "vaihingen"):
+        assert named_protocol(name, dataset).box is None, "would shrink whole pictures to a patch"
     assert named_protocol(name, "pascal_voc").box == (2048, 512)
     assert named_protocol(name, "camvid").box is None
     assert named_protocol(name, "camvid") == named_protocol(name, None)
@@ -195,6 +196,7 @@ def test_variants_change_one_choice_each() -> None:
         "windows average probabilities",
         "logits in two steps",
         "stored pixels resized",
+        "six scales",
         "flip",
     }
     assert default not in variants.values()
@@ -207,5 +209,9 @@ def test_variants_change_one_choice_each() -> None:
         "padded to multiples of 32",
         "logits in one step",
         "normalised picture resized",
+        "six scales",
         "flip",
     }
+    many = vary_protocol(named_protocol("paper-ms", "ade20k"), "ade20k")
+    assert many["single scale"] == Protocol(short_side=512, flip=True)
+    assert many["no flip"] == replace(named_protocol("paper-ms", "ade20k"), flip=False)

@@ -162,18 +162,24 @@ def _print_tables(evaluation: "Evaluation") -> None:
         f"mean accuracy {metrics.mean_accuracy:.2%}  mean Dice {metrics.mean_dice:.2%}  "
         f"frequency-weighted IoU {metrics.frequency_weighted_iou:.2%}",
         highlight=False,
+        soft_wrap=True,
     )
     console.print(
         f"{evaluation.split}, {evaluation.images} pictures, {evaluation.spec.protocol.describe()}",
         highlight=False,
+        soft_wrap=True,
     )
     if evaluation.ade20k_score is not None:
         console.print(
             f"scene parsing challenge: {evaluation.ade20k_score:.2%}, the mean of pixel accuracy "
             f"and mIoU over all classes",
             highlight=False,
+            soft_wrap=True,
         )
     if evaluation.absent_names:
         console.print(
-            f"left out, nowhere in truth or prediction: {', '.join(evaluation.absent_names)}"
+            f"left out, nowhere in truth or prediction: {', '.join(evaluation.absent_names)}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
         )

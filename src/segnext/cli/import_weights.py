@@ -10,6 +10,7 @@ from rich.table import Table
 
 from segnext.classes import Classes
 from segnext.errors import UsageError, WeightsError, list_some
+from segnext.protocol import GREATEST_STRIDE, Protocol
 from segnext.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -67,7 +68,11 @@ def import_weights(
         raise WeightsError(msg) from error
     assert model.spec is not None
     unstated = f"unstated (imported from {source.name}; see its source)"
-    spec = replace(model.spec, license=license_ or unstated)
+    protocol = model.spec.protocol
+    if not model.spec.encoder_only:
+        # As our own trainings do; --protocol authors tests as the authors did.
+        protocol = Protocol(resize_to_multiple=GREATEST_STRIDE)
+    spec = replace(model.spec, protocol=protocol, license=license_ or unstated)
     save_model(model, output, spec)
     _report(source, output, converted, spec, notes)
 
@@ -108,6 +113,8 @@ def _report(
     table.add_row("left over", _count(converted.left_over))
     for note in notes:
         table.add_row("note", note)
+    if not spec.encoder_only:
+        table.add_row("protocol", spec.protocol.describe())
     table.add_row("licence", spec.license)
     table.add_row("written", f"{output} ({output.stat().st_size / 1e6:.1f} MB)")
     Console(markup=False).print(table)

@@ -3,16 +3,15 @@
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from segnext.data.containers.paths import find_packed_folder, is_file, is_folder
+from segnext.data.containers.paths import is_file, is_folder
 from segnext.data.data_yaml import DataYaml, read_data_yaml
 from segnext.data.datasets.known_dataset import KnownDataset
 from segnext.data.datasets.registry import DATASETS
 from segnext.data.formats.registry import FORMATS, Format
-from segnext.data.layout import IMAGE_FOLDERS, MASK_FOLDERS, SPLIT_NAMES, Layout, find_layout
+from segnext.data.layout import Layout, find_layout
 from segnext.data.splits import (
     DEFAULT_SHARES,
     GroupRule,
@@ -23,6 +22,7 @@ from segnext.data.splits import (
     split_by_hash,
 )
 from segnext.data.taxonomy import VOID_NAMES, Taxonomy, read_classes
+from segnext.data.wrapping import unwrap
 from segnext.errors import DataError, UsageError, describe_unknown
 
 # Of the training groups, for folders that have no val.
@@ -78,7 +78,7 @@ def arrange(
         DataError: The folder is missing, in no known layout, or its files contradict each other.
         UsageError: An argument is out of range, or the format unknown.
     """
-    root = _enter_archive(root)
+    root = unwrap(root)
     described = _find_data_yaml(root)
     root = described.root if described else root
     found, layout = _find_layout(root, format, described)
@@ -163,19 +163,6 @@ def _read(entry: Format | KnownDataset, root: Path, options: Mapping[str, Any]) 
             kind = f"option of the format {entry.name}"
             raise UsageError(describe_unknown(kind, option, allowed))
     return entry.read(root, **options)
-
-
-def _enter_archive(root: Path) -> Path:
-    """Return the folder that is all there is in an archive, as packing `roads/` makes it."""
-    folder = find_packed_folder(root)
-    if folder is None:
-        return root
-    parts = (*IMAGE_FOLDERS, *MASK_FOLDERS, *chain(*SPLIT_NAMES.values()))
-    entries: list[Format | KnownDataset] = [*DATASETS.values(), *FORMATS.values()]
-    # A folder `train` is a part of the data set, not its wrapping.
-    if folder.name.lower() in parts or any(entry.detect(root) for entry in entries):
-        return root
-    return _enter_archive(folder)
 
 
 def _find_data_yaml(root: Path) -> DataYaml | None:

@@ -20,13 +20,9 @@ from segnext.data.containers.paths import is_file, is_folder, read_text
 from segnext.data.formats.yolo import FORMAT as YOLO
 from segnext.data.formats.yolo_sources import has_label_files
 from segnext.data.layout import IMAGE_FOLDERS, Layout
-from segnext.data.pairing import (
-    Item,
-    keep_labelled,
-    pair_folders,
-    read_list,
-)
+from segnext.data.pairing import Item, keep_labelled, pair_folders, read_list
 from segnext.data.taxonomy import Taxonomy, build_taxonomy
+from segnext.data.wrapping import unwrap
 from segnext.errors import DataError, describe_unknown, list_some
 
 SPLITS = ("train", "val", "test")
@@ -105,7 +101,7 @@ def read_data_yaml(path: Path) -> DataYaml:
             or outside its root.
     """
     content = _load(path)
-    root = path.parent / _text(content.get("path") or ".", f"{path}: path")
+    root = unwrap(path.parent / _text(content.get("path") or ".", f"{path}: path"))
     if not is_folder(root):
         msg = f"{path}: path names no folder: {root}; it is relative to {path.parent}"
         raise DataError(msg)
@@ -122,7 +118,7 @@ def read_data_yaml(path: Path) -> DataYaml:
             items = _read_sources(root, sources, masks_dir, f"{path}: {split}", layout.notes)
             layout.splits[split] = keep_labelled(items, split, layout.notes)
     if not layout.splits:
-        msg = f"{path}: names no split; give at least `train: images/train`"
+        msg = f"{path}: names no split; give `train: images/train`, or `format: coco` and the like"
         raise DataError(msg)
     return DataYaml(root, layout, _read_taxonomy(content, path), **changes)
 

@@ -39,7 +39,8 @@ LIST_FOLDERS = (".", "splits", "ImageSets/Segmentation")
 
 UNDERSTOOD = (
     "understood are train/images + train/masks, images/train + masks/train, images + masks with "
-    "lists train.txt val.txt test.txt, images + masks alone, and data.yaml"
+    "lists train.txt val.txt test.txt, images + masks alone, and data.yaml; other formats are "
+    "found out or told by --format, see segnext data formats"
 )
 
 
@@ -108,10 +109,13 @@ def find_folder(parent: Path, names: Sequence[str]) -> Path | None:
 
 def _check_folder(root: Path) -> None:
     if not root.exists() and not is_folder(root):
-        msg = f"{root}: no such folder; {UNDERSTOOD}"
+        msg = f"{root}: no such folder or archive"
         raise DataError(msg)
     if not is_folder(root):
-        msg = f"{root}: is a file, not a folder of images and masks; {UNDERSTOOD}"
+        msg = (
+            f"{root}: is no folder, data.yaml, .zip or uncompressed .tar; unpack it if it is "
+            f"another archive"
+        )
         raise DataError(msg)
 
 

@@ -3,12 +3,14 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
-from segnext.errors import SegnextError
+from segnext.errors import DataError, SegnextError
 from segnext.storage import write_atomically
 
 # Waiting tasks per process: enough to keep it busy, few enough that an error stops soon.
@@ -54,7 +56,8 @@ def run_tasks(
         Number of files written now.
 
     Raises:
-        DataError: The first error of a task; what was written stays.
+        DataError: The first error of a task, or the system ended one of the processes; what was
+            written stays.
     """
     missing = [task for task in tasks if not (out / task.output).is_file()]
     done = len(tasks) - len(missing)
@@ -80,10 +83,33 @@ def run_tasks(
             for future in list(waiting):
                 done = _collect({future}, done)
                 on_done(done, len(tasks))
+        except BrokenProcessPool:
+            msg = (
+                f"{out}: one of {count} processes was ended by the system, probably for lack of "
+                f"memory; call again with fewer --workers, and it goes on"
+            )
+            raise DataError(msg) from None
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     return len(missing)
+
+
+def end_with_parent() -> None:
+    """End this process as soon as the one that started it is gone, even if that was killed.
+
+    A pool's processes hold both ends of the pipe they get their work from, so they would wait for
+    more forever.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _collect(finished: set[Future[None]], done: int) -> int:
@@ -106,5 +132,6 @@ def _start_worker() -> None:
     import cv2
 
     cv2.setNumThreads(1)
+    end_with_parent()
     # Ctrl-C reaches the whole group; the main process ends the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -49,10 +49,12 @@ _RULES: Mapping[str, _Rules] = {
     "pascal_voc": _Rules(box=(2048, 512)),
     "pascal_context": _CONTEXT,
     "pascal_context59": _CONTEXT,
-    "isaid": _Rules(box=(896, 896)),
+    # The boxes there (896x896 and 512x512) are a patch of these: they do nothing to patches, and
+    # would shrink a whole picture of 100 megapixels to the size of one.
+    "isaid": _Rules(),
     "loveda": _Rules(box=(1024, 1024)),
-    "potsdam": _Rules(box=(512, 512)),
-    "vaihingen": _Rules(box=(512, 512)),
+    "potsdam": _Rules(),
+    "vaihingen": _Rules(),
 }
 # Elsewhere the steps of the SegNeXt configurations are taken, on pictures of their own size.
 _OTHERS = _Rules(stretched=True)
@@ -140,6 +142,10 @@ def vary_protocol(protocol: Protocol, dataset: str | None) -> dict[str, Protocol
     variants["logits in two steps"] = replace(protocol, steps=2)
     variants["normalised picture resized"] = replace(protocol, resample="inputs")
     variants["stored pixels resized"] = replace(protocol, resample="pixels")
+    single = len(protocol.scales) == 1
+    variants["six scales" if single else "single scale"] = replace(
+        protocol, scales=MULTI_SCALES if single else (1.0,)
+    )
     variants["no flip" if protocol.flip else "flip"] = replace(protocol, flip=not protocol.flip)
     return {name: variant for name, variant in variants.items() if variant != protocol}
 

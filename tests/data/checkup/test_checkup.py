@@ -56,7 +56,7 @@ def test_an_archive_is_checked_in_place(root: Path, tmp_path: Path) -> None:
             lambda root: (save_picture(root / "images/a.png"), save_picture(root / "masks/b.png")),
             "no image has a mask",
         ),
-        (lambda root: root.write_bytes(b"PK"), "is a file, not a folder"),
+        (lambda root: root.write_bytes(b"PK"), "is no folder, data.yaml, .zip"),
         (lambda root: None, "no such folder"),
     ],
 )

@@ -103,6 +103,18 @@ def test_the_ids_of_a_known_data_set_are_recognised(tmp_path: Path) -> None:
     assert read(tmp_path) == {0, 2, 13, 18, 255}
 
 
+def test_ids_of_a_known_data_set_that_may_be_shifted_are_read_either_way(tmp_path: Path) -> None:
+    names = (
+        "sky, building, pole, road, pavement, tree, signsymbol, fence, car, pedestrian, bicyclist"
+    )
+    write_data(tmp_path, stripes(range(12)), names)
+    because = [proposal.because for proposal in check(tmp_path).proposals]
+    assert because == ["these are the raw ids of CamVid, 11 classes", "0 is void, and 1 is sky"]
+    paste(tmp_path, 1)
+    assert check(tmp_path).passed
+    assert read(tmp_path) == {*range(11), 255}
+
+
 def test_values_that_only_val_has_are_ignored_in_the_proposal(tmp_path: Path) -> None:
     write_data(tmp_path, stripes([0, 1]))
     write_pair(tmp_path, "val", "strange", stripes([0, 1, 5]))
@@ -218,3 +230,22 @@ def test_a_known_data_set_ignores_what_it_does_not_know(tmp_path: Path) -> None:
     assert checkup.proposals[0].text.splitlines()[1:] == ["format: camvid", "ignore_index: [40]"]
     paste(tmp_path)
     assert check(tmp_path).passed
+
+
+def test_colours_in_a_known_data_set_of_ids_are_said(tmp_path: Path) -> None:
+    for split, name in (("train", "0001TP_006690"), ("val", "0016E5_07959")):
+        write_pair(tmp_path, split, name, color_stripes(*VOC))
+    checkup = check(tmp_path, format="camvid")
+    finding = find(checkup, "rgb_masks")
+    assert finding.title == (
+        "2 masks are drawn in colours, but those of CamVid, 11 classes hold ids."
+    )
+    assert "--format folder" in finding.remedy
+    assert finding.examples[0] == "train/masks/0001TP_006690.png"
+    assert not checkup.passed
+    assert not checkup.proposals
+
+
+def test_black_and_white_is_seen_beside_values_that_are_ignored(tmp_path: Path) -> None:
+    write_data(tmp_path, stripes([0, 255]), "a, b, c")
+    assert codes(check(tmp_path, ignore_index=(9,)))["black_and_white"] == "error"

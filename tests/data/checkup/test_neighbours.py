@@ -67,5 +67,20 @@ def test_a_camera_that_stands_still_is_no_video() -> None:
     assert confirm_borders(borders, sketch_all(lambda number: drifting_scene(0))) == []
 
 
+def test_frames_of_a_video_that_looks_alike_throughout_are_confirmed() -> None:
+    # Dusk in one street: the frames share most of what they show, the nearest a little more.
+    borders = find_borders(NAMES)
+
+    def draw(number: int) -> np.ndarray:
+        return cv2.addWeighted(drifting_scene(0), 0.78, drifting_scene(number), 0.22, 0)
+
+    assert len(confirm_borders(borders, sketch_all(draw))) > 15
+
+    def shuffled(number: int) -> np.ndarray:
+        return draw(number * 17 % 40)
+
+    assert confirm_borders(borders, sketch_all(shuffled)) == []
+
+
 def test_borders_without_sketches_are_left_out() -> None:
     assert confirm_borders(find_borders(NAMES), {}) == []

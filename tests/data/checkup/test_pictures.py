@@ -5,7 +5,17 @@ import pytest
 import tifffile
 from PIL import Image
 
-from checked_folders import HEIGHT, WIDTH, check, codes, find, photo, stripes, write_data
+from checked_folders import (
+    HEIGHT,
+    WIDTH,
+    check,
+    codes,
+    find,
+    photo,
+    stripes,
+    write_data,
+    write_pair,
+)
 from pictures import save_picture
 
 MASK = stripes([0, 1])
@@ -83,6 +93,20 @@ def test_unpaired_files_are_listed(root: Path) -> None:
     assert find(checkup, "unpaired_pictures").examples == ("train/images/alone.png",)
     assert find(checkup, "unpaired_masks").examples == ("train/masks/orphan-seg.png",)
     assert checkup.passed
+
+
+def test_photos_of_a_known_data_set_without_their_mask_are_listed(tmp_path: Path) -> None:
+    for split, first in (("train", 6690), ("val", 7959)):
+        sequence = "0001TP" if split == "train" else "0016E5"
+        for number in range(first, first + 3):
+            write_pair(tmp_path, split, f"{sequence}_{number:06}", MASK)
+    assert not codes(check(tmp_path, format="camvid")).keys() & {"unpaired_pictures"}
+    (tmp_path / "train/masks/0001TP_006691.png").unlink()
+    # Other pictures beside the masks are nothing odd in a known data set.
+    save_picture(tmp_path / "train/masks/0001TP_006690_instances.png", MASK)
+    checkup = check(tmp_path, format="camvid")
+    assert find(checkup, "unpaired_pictures").examples == ("train/images/0001TP_006691.png",)
+    assert "unpaired_masks" not in codes(checkup)
 
 
 def test_grey_pictures_among_colour_are_a_note_and_four_bands_an_error(root: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from pictures import PHOTO, ids, save_picture, save_splits
 from segnext.data import open_folder
+from segnext.data.containers import paths as container_paths
 from segnext.data.containers.paths import (
     file_size,
     find_packed_folder,

@@ -75,6 +75,20 @@ def test_the_official_number_is_accepted(tmp_path: Path, monkeypatch: pytest.Mon
     assert prepare("ade20k", root, tmp_path / "out").is_file(), "test need not be there"
 
 
+def test_a_split_without_its_masks_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = prepare_module.DATASETS["ade20k"]
+    for split in ("train", "val"):
+        monkeypatch.setitem(known.counts, split, 1)  # type: ignore[arg-type]
+    root = save_ade(tmp_path / "ade")
+    (root / "annotations/validation/ADE_val_00000001.png").unlink()
+    with pytest.raises(
+        DataError, match=r"val of ADE20K has no masks for its 1 pictures; .*partial"
+    ):
+        prepare("ade20k", root, tmp_path / "out")
+
+
 def test_conversion_is_resumed_and_not_repeated(tmp_path: Path) -> None:
     root, out = save_stuff(tmp_path / "stuff"), tmp_path / "out"
     done = out / "annotations_png/COCO_train2014_000000000001.png"

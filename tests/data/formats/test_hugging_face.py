@@ -1,5 +1,6 @@
 import json
 import pickle
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,17 @@ def test_no_rows_at_all_are_one_line(tmp_path: Path) -> None:
     pq.write_table(empty, tmp_path / "train.parquet")
     with pytest.raises(DataError, match=r"the split train has no row with a picture"):
         open_folder(tmp_path)
+
+
+def test_rows_inside_an_archive_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "rows.zip", "w") as file:
+        file.writestr("saved/dataset_dict.json", '{"splits": ["train"]}')
+    with pytest.raises(DataError, match=r"saved: rows are read from a folder on disk only; unpa"):
+        open_folder(tmp_path / "rows.zip")
+    with zipfile.ZipFile(tmp_path / "table.zip", "w") as file:
+        file.writestr("data/train-00000-of-00001.parquet", b"PAR1")
+    with pytest.raises(DataError, match=r"rows are read from a folder on disk only; unpack the"):
+        open_folder(tmp_path / "table.zip", format="hugging_face")
 
 
 def test_tables_of_other_things_are_not_taken_for_pictures(tmp_path: Path) -> None:

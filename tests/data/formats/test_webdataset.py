@@ -1,4 +1,5 @@
 import pickle
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -175,6 +176,13 @@ def test_other_tar_files_are_not_taken_for_shards(tmp_path: Path) -> None:
         assert not FORMAT.detect(tmp_path / name)
     save_splits(tmp_path / "plain", train=2, val=1)
     assert not FORMAT.detect(tmp_path / "plain")
+
+
+def test_shards_inside_an_archive_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "shards.zip", "w") as file:
+        file.writestr("roads/train-000000.tar", b"")
+    with pytest.raises(DataError, match=r"roads: holds no shards; those inside an archive are not"):
+        open_folder(tmp_path / "shards.zip", format="webdataset")
 
 
 def put_shards(storage: Storage, count: int, name: str = "train") -> str:

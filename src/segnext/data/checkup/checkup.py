@@ -167,12 +167,14 @@ def check_data(
 
 def _report_unopened(root: Path, error: DataError) -> Checkup:
     """Report a data set of which not even the files could be told apart."""
+    found = list_examples(_list_files(root))
+    remedy = "Mend what the line says; the files that were found are listed by folder."
     finding = Finding(
         "not_understood",
         Severity.ERROR,
         f"{error}.",
-        "Mend what the line says; the files that were found are listed by folder.",
-        examples=list_examples(_list_files(root)),
+        remedy if found else "Check the name of the folder or archive, and that it was unpacked.",
+        examples=found,
     )
     return Checkup(root, (finding,))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from segnext.classes import Classes, Color
+from segnext.data.arrangement import Arrangement
 from segnext.data.checkup.finding import Finding, Severity, agree, count_of, list_examples, percent
 from segnext.data.checkup.id_masks import Diagnosis, where_is
 from segnext.data.checkup.proposal import VOID_ORDER, LabelMap
@@ -76,6 +77,29 @@ def _match_colors(colors: set[Color], classes: Classes) -> list[LabelMap]:
         "counts for nothing"
     )
     return [LabelMap(because, Taxonomy(named, has_colors=True))]
+
+
+def report_colors_for_ids(readings: Sequence[Reading], arranged: Arrangement) -> list[Finding]:
+    """Say which masks are drawn in colours where those of the data set hold ids."""
+    colored = [r for r in readings if r.mask and r.mask.kind == "color"]
+    known = DATASETS.get(arranged.format or "")
+    whose = f"those of {known.title}" if known else "the other masks"
+    remedy = "Convert them to the kind of the others."
+    if known:
+        remedy = (
+            f"Copy the masks of {known.title} again, or convert these to the ids that segnext data "
+            f"classes {known.name} shows; masks of your own are read with --format folder."
+        )
+    return [
+        Finding(
+            "rgb_masks",
+            Severity.ERROR,
+            f"{agree(len(colored), 'mask', 'are')} drawn in colours, but {whose} hold ids.",
+            remedy,
+            len(colored),
+            list_examples(where_is(reading, arranged.root) for reading in colored),
+        )
+    ]
 
 
 def diagnose_strange_colors(

@@ -14,6 +14,7 @@ import cv2
 
 from segnext.data.checkup.readings import Job, Reading, read_job
 from segnext.data.masks import MaskReader
+from segnext.data.preparation import end_with_parent
 from segnext.errors import DataError
 
 # With fewer, a process takes longer to start, for seconds, than to do its part.
@@ -99,6 +100,7 @@ def _start_worker(reader: MaskReader | None) -> None:
     _reader = reader
     cv2.setNumThreads(1)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    end_with_parent()
     # Ctrl-C reaches the whole group; the main process ends the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

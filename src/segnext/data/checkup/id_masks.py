@@ -86,6 +86,11 @@ def diagnose_strange_ids(
     ], maps
 
 
+def _is_plain(classes: Classes) -> bool:
+    """Tell whether mask values are train ids, some of them ignored."""
+    return all(train in (raw, None) for raw, train in classes.raw_to_train)
+
+
 def _describe_strange(reading: Reading, strange: Mapping[int, int], root: Path) -> str:
     assert reading.mask is not None
     pairs = zip(reading.mask.values.tolist(), reading.mask.counts.tolist(), strict=True)
@@ -107,14 +112,14 @@ def _explain(
     values = [value for value in sorted(found.pixels) if value not in void]
     span = f"{classes.label_names[0]} to {classes.label_names[-1]}"
     names = f"{labels} labels are {'declared' if declared else 'in train'} ({span})"
-    plain = all(train in (raw, None) for raw, train in classes.raw_to_train)
-    if declared and plain:
-        explained = (
-            _fit_known(values, taxonomy)
-            or _fit_shifted(values, taxonomy)
+    if declared and _is_plain(classes):
+        guesses = (
+            _fit_shifted(values, taxonomy)
             or _fit_one_too_many(values, taxonomy, found, masks)
             or _fit_stretched(sorted({*values, *(found.pixels.keys() & {255})}), taxonomy)
         )
+        # Whoever has the names of a known data set may still count its ids in another way.
+        explained = _drop_equal([*_fit_known(values, taxonomy), *guesses], classes)
         if explained:
             span = f"Mask values run from {values[0]} to {values[-1]}, and {names}"
             return f"{span}: {explained[0].because}", explained
@@ -187,6 +192,16 @@ def _fit_stretched(values: list[int], taxonomy: Taxonomy) -> list[LabelMap]:
     return [_with_table(because, taxonomy, table)]
 
 
+def _drop_equal(maps: list[LabelMap], classes: Classes) -> list[LabelMap]:
+    """Leave out label maps that mean the same as one before them."""
+    kept: dict[tuple[tuple[int, int | None], ...], LabelMap] = {}
+    for label_map in maps:
+        table = accepted_values(label_map.taxonomy.classes if label_map.taxonomy else classes)
+        table |= dict.fromkeys(label_map.ignored)
+        kept.setdefault(tuple(sorted(table.items())), label_map)
+    return list(kept.values())
+
+
 def _shift(labels: int) -> Table:
     return {0: None, **{value + 1: value for value in range(labels)}}
 
@@ -202,7 +217,7 @@ def diagnose_black_and_white(
     """Find masks of 0 and 255 that would be read as nothing but the first class and void."""
     masks = [reading.mask for reading in readings if reading.mask]
     found = ValueCounts.of(masks)
-    if classes.raw_to_train or 255 not in found.pixels:
+    if not _is_plain(classes) or 255 not in found.pixels:
         return [], []
     if set(found.pixels) == {0, 255} and classes.num_labels > 2:
         finding = Finding(

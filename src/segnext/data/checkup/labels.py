@@ -13,6 +13,7 @@ from segnext.data.checkup.color_masks import (
     diagnose_colors_without_names,
     diagnose_strange_colors,
     find_stray_colors,
+    report_colors_for_ids,
 )
 from segnext.data.checkup.finding import Finding, Severity, agree, list_examples
 from segnext.data.checkup.id_masks import (
@@ -173,6 +174,8 @@ def _diagnose(attempt: _Attempt, reader: FileMasks | None, problem: str) -> Diag
         if not colored and declared is None:
             return diagnose_no_classes(found, masks)
         return [Finding("unreadable_labels", Severity.ERROR, f"{problem}.")], []
+    if colored and reader.kind == "ids":
+        return report_colors_for_ids(attempt.masked, attempt.arranged), []
     strange: Counter[int] = Counter()
     tables = build_tables(reader)
     for mask in masks:

@@ -9,8 +9,10 @@ from itertools import pairwise
 
 from segnext.data.duplicates import Sketch
 
-# Frames of a video resemble their neighbours far more than frames from elsewhere in it.
+# Frames of a video resemble their neighbours far more than frames from elsewhere in it, or, where
+# the whole video looks alike, a little more nearly every time.
 LEAST_CORRELATION, LEAST_LEAD = 0.5, 0.15
+STEADY_LEAD, STEADY_SHARE, STEADY_PAIRS = 0.05, 0.9, 10
 # A gap this many times the usual one separates two takes.
 _LARGEST_GAP = 2
 _NUMBERED = re.compile(r"(.*\D|)(\d+)(\D*)")
@@ -97,10 +99,22 @@ def confirm_borders(
         near.append(_correlate(one, other))
         far.append(_correlate(other, distant))
         seen.append(border)
-    if not seen or statistics.median(near) - statistics.median(far) < LEAST_LEAD:
+    if not seen or not _look_like_frames(near, far):
         return []
     pairs = zip(seen, near, strict=True)
     return [border for border, likeness in pairs if likeness >= LEAST_CORRELATION]
+
+
+def _look_like_frames(near: Sequence[float], far: Sequence[float]) -> bool:
+    """Tell whether neighbours are alike because they are neighbours."""
+    if statistics.median(near) - statistics.median(far) >= LEAST_LEAD:
+        return True
+    leads = [close - distant for close, distant in zip(near, far, strict=True)]
+    return (
+        len(leads) >= STEADY_PAIRS
+        and sum(lead > 0 for lead in leads) >= STEADY_SHARE * len(leads)
+        and statistics.median(leads) >= STEADY_LEAD
+    )
 
 
 def _correlate(one: Sketch, other: Sketch) -> float:

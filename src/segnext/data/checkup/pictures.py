@@ -16,7 +16,7 @@ from segnext.data.checkup.finding import (
     shorten,
 )
 from segnext.data.checkup.readings import Fault, Reading
-from segnext.data.containers.paths import walk_files
+from segnext.data.containers.paths import is_folder, walk_files
 from segnext.data.images import IMAGE_SUFFIXES
 from segnext.data.pairing import MASK_ENDINGS
 from segnext.errors import list_some
@@ -260,13 +260,31 @@ def _find_bits(readings: Sequence[Reading], root: Path) -> list[Finding]:
     return findings
 
 
+def _exclusive_homes(readings: Sequence[Reading]) -> set[Path]:
+    """Return the folders that hold pictures of one split alone, all of them with a mask."""
+    splits: dict[Path, set[str]] = {}
+    bare: set[Path] = set()
+    for reading in readings:
+        splits.setdefault(reading.item.image_path.parent, set()).add(reading.split)
+        if reading.item.mask_path is None:
+            bare.add(reading.item.image_path.parent)
+    masks = {r.item.mask_path.parent for r in readings if r.item.mask_path}
+    return {home for home, found in splits.items() if len(found) == 1} - bare - masks
+
+
 def find_unpaired(readings: Sequence[Reading], arranged: Arrangement) -> list[Finding]:
-    """Look for picture files of a plain folder that no split uses, and say what they lack."""
-    if arranged.layout.masks is not None:
-        return []  # formats have pictures besides, such as ids of instances
+    """Look for picture files that no split uses, and say what they lack.
+
+    Known data sets and formats have pictures besides, such as ids of instances or those that no
+    list names: of them only folders of photos are searched that belong to one split alone.
+    """
     pictures = {r.item.image_path for r in readings}
     masks = {r.item.mask_path for r in readings if r.item.mask_path}
     homes = {path.parent for path in pictures}, {path.parent for path in masks}
+    if arranged.layout.masks is not None:
+        homes = _exclusive_homes(readings), set()
+    if not any(homes) or not is_folder(arranged.root):
+        return []
     used = pictures | masks
     alone: dict[str, list[Path]] = {"picture": [], "mask": []}
     for path in walk_files(arranged.root):

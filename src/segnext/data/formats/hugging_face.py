@@ -58,10 +58,10 @@ class _Columns:
 def detect(root: Path) -> bool:
     """Tell whether a folder holds saved rows, or Parquet files with pictures and masks."""
     try:
-        if not root.is_dir():
-            return False
         if is_saved(root):
             return True
+        if not root.is_dir():
+            return False
         files = find_row_files(root)
         if not files or holds_mask_pictures(root):
             return False
@@ -96,6 +96,9 @@ def read(
         DataError: A file is missing or damaged, or there are no such columns.
         UsageError: An option is malformed, or pyarrow is not installed.
     """
+    if not root.is_dir():
+        msg = f"{root}: rows are read from a folder on disk only; unpack the archive"
+        raise DataError(msg)
     files = find_row_files(root)
     if not files:
         msg = f"{root}: holds neither state.json, dataset_dict.json nor .parquet files with rows"

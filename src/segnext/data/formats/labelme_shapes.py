@@ -11,7 +11,7 @@ from typing import Any
 
 from segnext.data.headers import parse_header
 from segnext.data.images import decode_picture
-from segnext.data.shapes import Area, Disc, Points, Polygon, Runs, build_box, build_ring
+from segnext.data.shapes import Area, Ellipse, Points, Polygon, Runs, build_box, build_ring
 from segnext.errors import DataError
 
 WITHOUT_AREA = frozenset({"point", "points", "line", "linestrip"})
@@ -69,7 +69,8 @@ def _read_area(kind: str, shape: Mapping[str, Any], path: Path, where: str) -> A
     if kind == "rectangle":
         return build_box(x0, y0, x1, y1)
     if kind == "circle":
-        return Disc(x0, y0, math.hypot(x1 - x0, y1 - y0))
+        radius = math.hypot(x1 - x0, y1 - y0)
+        return Ellipse(x0, y0, radius, radius)
     return _read_mask(shape.get("mask"), (x0, y0, x1, y1), path, where)
 
 

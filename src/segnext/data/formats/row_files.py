@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from segnext.data.containers.paths import is_file
 from segnext.data.formats.json_files import read_json
 from segnext.data.formats.shard_names import split_of
 from segnext.data.layout import SPLIT_NAMES, find_folder
@@ -16,8 +17,8 @@ _NUMBERED = re.compile(r"(.*?)-?(\d{5,})-of-(\d{5,})(?:-[0-9a-f]+)?")
 
 
 def is_saved(root: Path) -> bool:
-    """Tell whether a folder was written by `save_to_disk`."""
-    return (root / _DICT).is_file() or ((root / _STATE).is_file() and (root / _INFO).is_file())
+    """Tell whether a folder, maybe in an archive, was written by `save_to_disk`."""
+    return is_file(root / _DICT) or (is_file(root / _STATE) and is_file(root / _INFO))
 
 
 def find_row_files(root: Path) -> dict[str, list[Path]]:

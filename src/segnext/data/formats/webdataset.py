@@ -142,6 +142,9 @@ def read(
 
 def _open_found(root: Path) -> dict[str, list[_Shard]]:
     found = find_local_shards(root)
+    if not found and not root.is_dir():
+        msg = f"{root}: holds no shards; those inside an archive are not read, unpack it"
+        raise DataError(msg)
     if not found:
         msg = f"{root}: holds no .tar shards; name them with options: {{train: ..., val: ...}}"
         raise DataError(msg)
