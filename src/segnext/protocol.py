@@ -1,5 +1,6 @@
 """How a picture becomes a mask: every choice that moves a score and is often left unsaid."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -70,8 +71,8 @@ class Protocol:
         if self.window is not None and not 1 <= self.effective_stride <= self.window:
             msg = f"stride {self.stride} px must lie between 1 and the window, {self.window} px"
             raise UsageError(msg)
-        if not self.scales or min(self.scales) <= 0:
-            msg = f"scales must be positive, got {self.scales}"
+        if not self.scales or not all(0 < scale < math.inf for scale in self.scales):
+            msg = f"scales must be positive numbers, got {self.scales}"
             raise UsageError(msg)
         choices = {"rounding": Rounding, "resample": Resample, "overlap": Overlap, "steps": Steps}
         for name, kind in choices.items():

@@ -93,12 +93,12 @@ def test_scores_by_named_protocols(scene_weights: Path, scenes: Path) -> None:
 
 
 def test_predicts_by_a_named_protocol(scene_weights: Path, scenes: Path, tmp_path: Path) -> None:
-    options = ("--protocol", "mmseg-0.x", "--dataset", "vaihingen", "--window", 256)
+    options = ("--protocol", "mmseg-0.x", "--dataset", "loveda", "--window", 256)
     out = tmp_path / "out"
     result = call("predict", scene_weights, scenes / "test" / "images", "--out", out, *options)
     assert result.exit_code == 0, result.output
     made = json.loads((out / "areas.json").read_text())["made"]
-    assert made["protocol"].startswith("box 512x512, window 256 stride 170, single scale")
+    assert made["protocol"].startswith("box 1024x1024, window 256 stride 170, single scale")
 
 
 def test_a_broken_picture_is_listed_with_exit_code_one(scene_weights: Path, tmp_path: Path) -> None:

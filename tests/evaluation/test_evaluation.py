@@ -76,7 +76,10 @@ def test_other_classes_are_refused(
     with pytest.raises(DataError, match="class 0 is 'building', but 'sky' in the model"):
         evaluate(scene_weights, folder)
     (folder / "classes.txt").write_text("\n".join([*lines, "boat 1 2 3"]))
-    with pytest.raises(DataError, match="has 7 classes, the model 6"):
+    with pytest.raises(
+        DataError,
+        match=r"has 7 classes, the model 6; in the data alone: boat.*; give the data\.yaml",
+    ):
         evaluate(scene_weights, folder)
 
 

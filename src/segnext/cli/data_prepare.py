@@ -8,7 +8,8 @@ import typer
 
 def data_prepare(
     name: Annotated[
-        str, typer.Argument(help="A data set of segnext data formats.", show_default=False)
+        str,
+        typer.Argument(help="A data set of segnext data formats, or imagenet.", show_default=False),
     ],
     root: Annotated[
         Path, typer.Option(help="The data set as published or archived.", show_default=False)

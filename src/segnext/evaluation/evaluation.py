@@ -12,7 +12,7 @@ import numpy.typing as npt
 from segnext.classes import Classes
 from segnext.data import Folder, FolderDataset, open_folder
 from segnext.data.stitching import StitchedPictures, stitch_patches
-from segnext.errors import DataError
+from segnext.errors import DataError, list_some
 from segnext.inference import choose_device, named_protocol, place_model, score_images
 from segnext.inference.protocols import find_dataset
 from segnext.metric_rules import RULES, ade20k_score
@@ -173,7 +173,14 @@ def check_same_classes(classes: Classes, folder: Folder) -> None:
     if ours == theirs:
         return
     if len(ours) != len(theirs):
-        msg = f"{folder.root} has {len(theirs)} classes, the model {len(ours)}"
+        more, fewer, who = (
+            (theirs, ours, "data") if len(theirs) > len(ours) else (ours, theirs, "model")
+        )
+        alone = list_some(name for name in more if name not in fewer)
+        msg = (
+            f"{folder.root} has {len(theirs)} classes, the model {len(ours)}; in the {who} alone: "
+            f"{alone or 'none'}; give the data.yaml of training, with its merge, drop and options"
+        )
         raise DataError(msg)
     if theirs == Classes.numbered(len(theirs)).names:
         return  # the folder names no classes, so only their number can be compared

@@ -81,7 +81,7 @@ def test_the_files_of_a_folder_that_cannot_be_arranged_are_listed(tmp_path: Path
 def test_broken_files_that_describe_the_data_are_findings(root: Path, tmp_path: Path) -> None:
     (root / "classes.txt").write_text("a\na\n")
     assert "class names must differ" in find(check(root), "not_understood").title
-    (root / "data.yaml").write_text("trian: images\n")
+    (root / "data.yaml").write_text("trains: images\n")
     assert "did you mean train" in find(check(root), "not_understood").title
     broken = tmp_path / "broken.zip"
     broken.write_bytes(b"PK\3\4 nothing")

@@ -109,18 +109,18 @@ def check_counts(known: KnownDataset, layout: Layout, root: Path) -> None:
     for split in (*REQUIRED_SPLITS, *layout.splits):
         items = layout.splits.get(split, ())
         allowed, found = known.allowed_counts(split), len(items)
-        # Pictures alone are left out of a split that has masks (see `keep_labelled`).
-        if items and split in REQUIRED_SPLITS and not any(item.mask_path for item in items):
-            msg = (
-                f"{root}: {split} of {known.title} has no masks for its {found:,} pictures; "
-                f"download and unpack them, too, or take what is there with --partial"
-            )
-            raise DataError(msg)
         if allowed and found not in allowed:
             expected = " or ".join(f"{count:,}" for count in allowed)
             msg = (
                 f"{root}: {split} of {known.title} has {expected} pictures, found {found:,}; "
                 f"download and unpack it again, or take what is there with --partial"
+            )
+            raise DataError(msg)
+        # Pictures alone are left out of a split that has masks (see `keep_labelled`).
+        if items and split in REQUIRED_SPLITS and not any(item.mask_path for item in items):
+            msg = (
+                f"{root}: {split} of {known.title} has no masks for its {found:,} pictures; "
+                f"download and unpack them, too, or take what is there with --partial"
             )
             raise DataError(msg)
 
