@@ -72,7 +72,7 @@ def prepare(
         msg = f"{root}: no such folder or archive; {known.title}: {known.obtain}"
         raise DataError(msg)
     to_read, to_make = _share_options(known, options)
-    _check_out(out, known, options)
+    _check_out(out, _describe_filling(known, root, options))
     layout = known.read(root, **to_read)
     if not partial:
         check_counts(known, layout, root)
@@ -82,7 +82,7 @@ def prepare(
         msg = f"{out}: is where the data are, which stay as published; choose another --out"
         raise UsageError(msg)
     if tasks:
-        marker = json.dumps({"name": name, "options": options}, indent=1, default=str)
+        marker = json.dumps(_describe_filling(known, root, options), indent=1)
         write_atomically(out / MARKER, marker.encode())
         run_tasks(tasks, out, workers=workers, on_done=on_progress)
     described: dict[str, Any] = {"path": str(root.resolve()), "format": name}
@@ -148,7 +148,14 @@ def _option_names(function: Callable[..., Any]) -> list[str]:
     return list(inspect.signature(function).parameters)[1:]
 
 
-def _check_out(out: Path, known: KnownDataset, options: Mapping[str, Any]) -> None:
+def _describe_filling(
+    known: KnownDataset, root: Path, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    texts = json.loads(json.dumps(dict(options), default=str))
+    return {"name": known.name, "root": str(root.resolve()), "options": texts}
+
+
+def _check_out(out: Path, wanted: Mapping[str, Any]) -> None:
     """Refuse a folder that another preparation, with other files, has begun to fill."""
     marker = out / MARKER
     if not marker.is_file():
@@ -157,7 +164,6 @@ def _check_out(out: Path, known: KnownDataset, options: Mapping[str, Any]) -> No
         content = json.loads(marker.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         content = None
-    wanted = {"name": known.name, "options": json.loads(json.dumps(dict(options), default=str))}
     if content != wanted:
         msg = (
             f"{marker}: {out} was filled with {content}, not with {wanted}; choose another --out, "
