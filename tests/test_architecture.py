@@ -130,6 +130,7 @@ COVERED_BY = {
     "cli/models.py": "cli/test_main.py",
     "cli/plan.py": "cli/test_main.py",
     "cli/options.py": "cli/test_main.py",
+    "cli/progress.py": "cli/test_data_check.py",
     "cli/predict.py": "cli/test_main.py",
     "cli/synthetic.py": "cli/test_main.py",
     "data/datasets/known_dataset.py": "data/datasets/test_registry.py",

@@ -2,14 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from segnext.cli.options import Data, Format, Group, IgnoreIndex, SplitSeed
-
-if TYPE_CHECKING:
-    from segnext.data.checkup import Checkup
+from segnext.cli.progress import counting_bar
 
 DEFAULT_PAGE = Path("check.html")
 
@@ -41,6 +39,7 @@ def data_check(
     from rich.console import Console
 
     from segnext.checkup_report import build_page, draw_overlays, print_checkup, suggest
+    from segnext.data.checkup import check_data
     from segnext.storage import write_atomically
 
     page = out or (None if as_json else DEFAULT_PAGE)
@@ -52,7 +51,8 @@ def data_check(
         "split_seed": split_seed,
         "format": format_,
     }
-    checkup = _check_with_bar(data, workers, options)
+    with counting_bar("reading") as show:
+        checkup = check_data(data, workers=workers, on_done=show, **options)
     suggestion = suggest(checkup, **{name: value for name, value in options.items() if value})
     if as_json:
         plan = suggestion.to_dict() if suggestion else None
@@ -81,34 +81,3 @@ def _check_page(page: Path) -> None:
             if MARK not in file.read(1000):
                 msg = f"{page}: is there already and no page of segnext data check; choose --out"
                 raise UsageError(msg)
-
-
-def _check_with_bar(data: Path, workers: int | None, options: dict[str, Any]) -> "Checkup":
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    from segnext.data.checkup import check_data
-
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("[bold]reading"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("reading", total=None)
-
-        def show(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        return check_data(data, workers=workers, on_done=show, **options)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from segnext.cli.progress import counting_bar
+
 
 def data_prepare(
     name: Annotated[
@@ -37,9 +39,6 @@ def data_prepare(
 
     Then: segnext train data/voc
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
     from segnext.data.datasets.prepare import prepare
     from segnext.errors import UsageError
     from segnext.training.arguments import parse_overrides
@@ -49,21 +48,7 @@ def data_prepare(
         if option in options:
             msg = f"--set {option}: is no option of a data set; see docs/datasets.md"
             raise UsageError(msg)
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("reading", total=None)
-
-        def show(done: int, total: int) -> None:
-            bar.update(task, description="converting", completed=done, total=total)
-
+    with counting_bar("reading", "converting") as show:
         written = prepare(
             name, root, out, partial=partial, workers=workers, on_progress=show, **options
         )

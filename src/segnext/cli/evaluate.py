@@ -2,7 +2,7 @@
 
 import functools
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -93,29 +93,18 @@ def evaluate(
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"evaluating {split}", total=None)
         show = functools.partial(_show_progress, bar, task)
+        options: dict[str, Any] = {
+            "split": split,
+            "dataset": dataset,
+            "device": device,
+            "stitch": stitch,
+            "on_image": show,
+        }
         result: Comparison | Evaluation
         if protocol == ALL_PROTOCOLS:
-            result = compare_protocols(
-                models,
-                folder,
-                split=split,
-                default=chosen,
-                dataset=dataset,
-                device=device,
-                stitch=stitch,
-                on_image=show,
-            )
+            result = compare_protocols(models, folder, default=chosen, **options)
         else:
-            result = run_evaluation(
-                models,
-                folder,
-                split=split,
-                protocol=chosen,
-                dataset=dataset,
-                device=device,
-                stitch=stitch,
-                on_image=show,
-            )
+            result = run_evaluation(models, folder, protocol=chosen, **options)
     if as_json:
         typer.echo(json.dumps(result.to_dict()))
     elif isinstance(result, Comparison):

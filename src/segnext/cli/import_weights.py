@@ -10,7 +10,6 @@ from rich.table import Table
 
 from segnext.classes import Classes
 from segnext.errors import UsageError, WeightsError, list_some
-from segnext.protocol import GREATEST_STRIDE, Protocol
 from segnext.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -68,11 +67,7 @@ def import_weights(
         raise WeightsError(msg) from error
     assert model.spec is not None
     unstated = f"unstated (imported from {source.name}; see its source)"
-    protocol = model.spec.protocol
-    if not model.spec.encoder_only:
-        # As our own trainings do; --protocol authors tests as the authors did.
-        protocol = Protocol(resize_to_multiple=GREATEST_STRIDE)
-    spec = replace(model.spec, protocol=protocol, license=license_ or unstated)
+    spec = replace(model.spec, license=license_ or unstated)
     save_model(model, output, spec)
     _report(source, output, converted, spec, notes)
 

@@ -27,7 +27,9 @@ _LIST = "list"
 def train(
     data: Annotated[
         Path | None,
-        typer.Argument(help="Folder of photos and masks, or a data.yaml.", show_default=False),
+        typer.Argument(
+            help="Folder or .zip of photos and labels, or a data.yaml.", show_default=False
+        ),
     ] = None,
     model: Model = None,
     init: Init = None,

@@ -10,13 +10,14 @@ Or, for data in a known format, where it lies and what its classes become:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
 from segnext.classes import Classes, Color
 from segnext.data.containers.paths import is_file, is_folder, read_text
+from segnext.data.formats.inner_paths import leads_out
 from segnext.data.formats.yolo import FORMAT as YOLO
 from segnext.data.formats.yolo_sources import has_label_files
 from segnext.data.layout import IMAGE_FOLDERS, Layout
@@ -276,11 +277,10 @@ def _without_images(source: PurePosixPath) -> PurePosixPath:
 
 
 def _inside(text: str, where: Path | str) -> PurePosixPath:
-    path = PurePosixPath(text.replace("\\", "/"))
-    if path.is_absolute() or PureWindowsPath(text).drive or ".." in path.parts:
+    if leads_out(text):
         msg = f"{where}: {text} leads out of the data set; only `path` itself may name any folder"
         raise DataError(msg)
-    return path
+    return PurePosixPath(text.replace("\\", "/"))
 
 
 def _text(value: Any, where: str) -> str:

@@ -8,13 +8,14 @@ Four layouts are understood, with the usual synonyms of each name:
 4. `images` and `masks` alone, which are split by a hash.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from segnext.data.containers.paths import is_file, is_folder, list_folder
 from segnext.data.masks import MaskReader
 from segnext.data.pairing import Item, keep_labelled, pair_folders, read_list, select_listed
+from segnext.data.split_names import SPLIT_NAMES
 from segnext.data.splits import Splits
 from segnext.errors import DataError, list_some
 
@@ -30,11 +31,6 @@ MASK_FOLDERS = (
     "gt",
     "segmentationclass",
 )
-SPLIT_NAMES = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
 LIST_FOLDERS = (".", "splits", "ImageSets/Segmentation")
 
 UNDERSTOOD = (
@@ -103,7 +99,21 @@ def find_layout(root: Path) -> Layout:
 
 def find_folder(parent: Path, names: Sequence[str]) -> Path | None:
     """Return the sub-folder that has one of the names, the first name first, in any case."""
-    folders = {path.name.lower(): path for path in list_folder(parent) if is_folder(path)}
+    return _pick(_folders_in(parent), names)
+
+
+def find_split_folders(parent: Path) -> dict[str, Path]:
+    """Return the sub-folders called train, val and test, or as people call these, by split."""
+    folders = _folders_in(parent)
+    found = {split: _pick(folders, names) for split, names in SPLIT_NAMES.items()}
+    return {split: folder for split, folder in found.items() if folder is not None}
+
+
+def _folders_in(parent: Path) -> dict[str, Path]:
+    return {path.name.lower(): path for path in list_folder(parent) if is_folder(path)}
+
+
+def _pick(folders: Mapping[str, Path], names: Sequence[str]) -> Path | None:
     return next((folders[name] for name in names if name in folders), None)
 
 
@@ -125,10 +135,9 @@ _Found = tuple[str, dict[str, tuple[Path, Path | None]]]
 def _folders_by_split(root: Path) -> _Found | None:
     """Find `train/images` and `train/masks`."""
     found: dict[str, tuple[Path, Path | None]] = {}
-    for split, names in SPLIT_NAMES.items():
-        folder = find_folder(root, names)
-        images = find_folder(folder, IMAGE_FOLDERS) if folder else None
-        if folder and images:
+    for split, folder in find_split_folders(root).items():
+        images = find_folder(folder, IMAGE_FOLDERS)
+        if images:
             found[split] = (images, find_folder(folder, MASK_FOLDERS))
     return (_describe(root, found), found) if found else None
 
@@ -136,11 +145,9 @@ def _folders_by_split(root: Path) -> _Found | None:
 def _splits_by_folder(root: Path) -> _Found | None:
     """Find `images/train` and `masks/train`."""
     images, masks = find_folder(root, IMAGE_FOLDERS), find_folder(root, MASK_FOLDERS)
-    found: dict[str, tuple[Path, Path | None]] = {}
-    for split, names in SPLIT_NAMES.items():
-        photos = find_folder(images, names) if images else None
-        if photos:
-            found[split] = (photos, find_folder(masks, names) if masks else None)
+    photos = find_split_folders(images) if images else {}
+    labels = find_split_folders(masks) if masks else {}
+    found = {split: (folder, labels.get(split)) for split, folder in photos.items()}
     return (_describe(root, found), found) if found else None
 
 

@@ -1,6 +1,6 @@
 """Which mask belongs to which image: by name, with nothing dropped in silence."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -161,8 +161,14 @@ def _match_entry(entry: str, by_name: Mapping[str, Item]) -> str | None:
     parts = strip_suffix(entry).split("/")
     if ".." in parts or parts[0] == "" or parts[0].endswith(":"):
         return None
+    return find_tail("/".join(parts), by_name)
+
+
+def find_tail(path: str, known: Container[str]) -> str | None:
+    """Return the longest end of a path, cut at its `/`, that is known; `None` if none is."""
+    parts = path.split("/")
     tails = ("/".join(parts[start:]) for start in range(len(parts)))
-    return next((tail for tail in tails if tail in by_name), None)
+    return next((tail for tail in tails if tail in known), None)
 
 
 def _find_mask(name: str, labels: Mapping[str, Path]) -> str | None:

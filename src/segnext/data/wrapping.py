@@ -7,7 +7,8 @@ from segnext.data.containers.paths import find_packed_folder
 from segnext.data.datasets.known_dataset import KnownDataset
 from segnext.data.datasets.registry import DATASETS
 from segnext.data.formats.registry import FORMATS, Format
-from segnext.data.layout import IMAGE_FOLDERS, MASK_FOLDERS, SPLIT_NAMES
+from segnext.data.layout import IMAGE_FOLDERS, MASK_FOLDERS
+from segnext.data.split_names import SPLIT_NAMES
 
 
 def unwrap(root: Path) -> Path:

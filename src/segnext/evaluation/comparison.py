@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segnext.data import Folder, open_folder
-from segnext.evaluation.evaluation import open_split, ready_models
+from segnext.evaluation.evaluation import json_number, open_split, ready_models
 from segnext.inference import named_protocol, score_protocols
 from segnext.inference.protocols import NAMES, find_dataset, vary_protocol
 from segnext.metrics import Metrics, compute_metrics
@@ -59,9 +59,9 @@ class Comparison:
             "protocols": [
                 {
                     "name": score.name,
-                    "miou": _json(score.metrics.miou),
-                    "pixel_accuracy": _json(score.metrics.pixel_accuracy),
-                    "difference": _json(self.difference(score)),
+                    "miou": json_number(score.metrics.miou),
+                    "pixel_accuracy": json_number(score.metrics.pixel_accuracy),
+                    "difference": json_number(self.difference(score)),
                     "protocol": score.protocol.describe(),
                     "protocol_options": asdict(score.protocol),
                 }
@@ -125,7 +125,3 @@ def list_compared(default: Protocol, dataset: str | None) -> Mapping[str, Protoc
     named = {name: named_protocol(name, dataset, default) for name in NAMES}
     varied = vary_protocol(default, dataset)
     return {**named, **{f"{NAMES[0]}, but {what}": one for what, one in varied.items()}}
-
-
-def _json(value: float) -> float | None:
-    return None if value != value else value

@@ -62,13 +62,15 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready description; undefined values are `None`."""
         names, metrics = self.spec.classes.label_names, self.metrics
+        rules = {name: json_number(rule(self.counts)) for name, rule in RULES.items()}
+        challenge = self.ade20k_score
         return {
-            "miou": _json(metrics.miou),
+            "miou": json_number(metrics.miou),
             "iou_per_class": _by_name(names, metrics.iou_per_class),
-            "pixel_accuracy": _json(metrics.pixel_accuracy),
-            "mean_accuracy": _json(metrics.mean_accuracy),
-            "mean_dice": _json(metrics.mean_dice),
-            "frequency_weighted_iou": _json(metrics.frequency_weighted_iou),
+            "pixel_accuracy": json_number(metrics.pixel_accuracy),
+            "mean_accuracy": json_number(metrics.mean_accuracy),
+            "mean_dice": json_number(metrics.mean_dice),
+            "frequency_weighted_iou": json_number(metrics.frequency_weighted_iou),
             "accuracy_per_class": _by_name(names, metrics.accuracy_per_class),
             "dice_per_class": _by_name(names, metrics.dice_per_class),
             "absent": list(self.absent_names),
@@ -78,8 +80,8 @@ class Evaluation:
             "dataset": self.dataset,
             "protocol": self.spec.protocol.describe(),
             "protocol_options": asdict(self.spec.protocol),
-            "published_rules": {name: _json(rule(self.counts)) for name, rule in RULES.items()},
-            **({} if self.ade20k_score is None else {"ade20k_score": _json(self.ade20k_score)}),
+            "published_rules": rules,
+            **({} if challenge is None else {"ade20k_score": json_number(challenge)}),
         }
 
 
@@ -193,8 +195,9 @@ def check_same_classes(classes: Classes, folder: Folder) -> None:
 
 
 def _by_name(names: tuple[str, ...], values: Any) -> dict[str, float | None]:
-    return {name: _json(value) for name, value in zip(names, values.tolist(), strict=True)}
+    return {name: json_number(value) for name, value in zip(names, values.tolist(), strict=True)}
 
 
-def _json(value: float) -> float | None:
+def json_number(value: float) -> float | None:
+    """Return a score as JSON can hold it: `None` where it is undefined."""
     return None if math.isnan(value) else value

@@ -72,7 +72,8 @@ def named_protocol(name: str, dataset: str | None, default: Protocol | None = No
         name: `default`, `paper`, `authors`, `mmseg-0.x` or `mmseg-1.x`; with `-ms` behind it for
             six scales and the mirrored picture.
         dataset: Name of a known data set; others and `None` keep their own size.
-        default: What `default` means, such as the protocol in the weights; ours if not given.
+        default: What `default` means, such as the protocol in the weights; whole pictures of
+            their own size if not given.
 
     Raises:
         UsageError: The name is unknown.

@@ -10,6 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from segnext.classes import Classes, Mask
+from segnext.data.datasets.voc_colors import voc_colors
 from segnext.data.headers import ImageHeader, image_header, parse_header
 from segnext.data.masks import decode_stored, pack_colors, read_stored
 from segnext.data.taxonomy import describe_color
@@ -23,21 +24,8 @@ _KINDS = {
 }
 
 
-def build_voc_palette() -> npt.NDArray[np.uint8]:
-    """Return VOC's colours (256, 3): bits 0, 3, 6 of an index are the high bits of red, and so on.
-
-    The devkit gives no other meaning to them: classes are 0 to 20, and 255 is void.
-    """
-    indices = np.arange(256)
-    palette = np.zeros((256, 3), np.uint8)
-    for bit in range(8):
-        for channel in range(3):
-            value = (indices >> (3 * bit + channel) & 1) << (7 - bit)
-            palette[:, channel] |= value.astype(np.uint8)
-    return palette
-
-
-VOC_PALETTE = build_voc_palette()
+# The devkit gives no other meaning to them: classes are 0 to 20, and 255 is void.
+VOC_PALETTE = np.array(voc_colors(256), np.uint8)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from torch import Tensor
 from segnext.classes import Classes
 from segnext.errors import UsageError, WeightsError, list_some
 from segnext.models import MODELS, SegNeXt, create_model
+from segnext.protocol import GREATEST_STRIDE, Protocol
 from segnext.weights.description import describe_model
 from segnext.weights.files import check_finite
 from segnext.weights.foreign import CLASSIFIER, STEM, ConvertedStateDict, is_required
@@ -54,6 +55,9 @@ def build_from_state_dict(
     )
     notes = (*converted.notes, *start_from(model, converted))
     spec = describe_model(model, classes)
+    if count is not None:
+        # As our own trainings test; `--protocol authors` tests as the authors did.
+        spec = replace(spec, protocol=Protocol(resize_to_multiple=GREATEST_STRIDE))
     model.spec = replace(spec, notes=notes, encoder_only=count is None)
     return model.eval(), notes
 

@@ -16,7 +16,6 @@ import torch
 from segnext.classes import Classes
 from segnext.errors import UsageError, WeightsError, describe_unknown
 from segnext.models import SegNeXt
-from segnext.protocol import GREATEST_STRIDE, Protocol
 from segnext.storage import cache_folder
 from segnext.weights.adapt import build_from_state_dict
 from segnext.weights.download import fetch
@@ -233,9 +232,9 @@ def _convert(weights: PublishedWeights, raw: Path, path: Path) -> Path:
         msg = f"{weights.url}: {error}"
         raise WeightsError(msg) from error
     assert model.spec is not None
-    protocol = Protocol()
+    protocol = model.spec.protocol
     if weights.kind != "encoder":
-        protocol = Protocol(short_side=512, resize_to_multiple=GREATEST_STRIDE)
+        protocol = replace(protocol, short_side=512)
     return save_model(model, path, replace(model.spec, protocol=protocol, license=weights.license))
 
 

@@ -4,7 +4,6 @@ from segnext.classes import Classes
 from segnext.data.checkup.color_masks import (
     diagnose_colors_without_names,
     find_stray_colors,
-    voc_colors,
 )
 from segnext.data.checkup.readings import ValueCounts
 from segnext.data.taxonomy import Taxonomy
@@ -13,14 +12,6 @@ from segnext.data.taxonomy import Taxonomy
 def counts(colors: dict[tuple[int, int, int], int]) -> ValueCounts:
     packed = {red << 16 | green << 8 | blue: n for (red, green, blue), n in colors.items()}
     return ValueCounts(Counter(packed), Counter(packed.keys()))
-
-
-def test_the_colours_of_pascal_voc() -> None:
-    colors = voc_colors(256)
-    assert colors[:5] == ((0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128))
-    assert colors[20] == (0, 64, 128)
-    assert colors[255] == (224, 224, 192)
-    assert len(set(colors)) == 256
 
 
 def test_the_border_of_pascal_voc_is_void() -> None:

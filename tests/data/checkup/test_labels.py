@@ -19,7 +19,7 @@ from checked_folders import (
 )
 from pictures import save_picture
 from segnext.data import open_folder
-from segnext.data.checkup.color_masks import voc_colors
+from segnext.data.datasets.voc_colors import voc_colors
 from segnext.errors import DataError
 
 RED, BLUE, GREY = (200, 0, 0), (0, 0, 200), (90, 90, 90)

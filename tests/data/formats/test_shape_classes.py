@@ -1,6 +1,6 @@
 import pytest
 
-from segnext.data.formats.shape_classes import declare_shape_classes
+from segnext.data.formats.shape_classes import declare_shape_classes, number_labels
 from segnext.errors import DataError, UsageError
 
 
@@ -62,3 +62,8 @@ def test_what_cannot_be_classes() -> None:
         declare_shape_classes({1: "background"}, "a.json")
     with pytest.raises(DataError, match=r"a\.json: class names must differ, given twice: car"):
         declare_shape_classes({1: "car", 2: "car"}, "a.json")
+
+
+def test_labels_without_ids_are_numbered_and_background_is_0() -> None:
+    assert number_labels(["car", "tree"]) == {1: "car", 2: "tree"}
+    assert number_labels(["car", "Background", "tree"]) == {0: "Background", 1: "car", 2: "tree"}

@@ -7,7 +7,6 @@ from segnext.data.formats.shard_names import (
     expand_option,
     find_local_shards,
     name_shards,
-    split_of,
 )
 from segnext.errors import UsageError
 
@@ -53,22 +52,6 @@ def test_an_option_is_a_name_or_a_list() -> None:
             expand_option(value, "train")
     with pytest.raises(UsageError, match=r"train: names the shard 1\.tar twice"):
         expand_option(["1.tar", "{0..1}.tar"], "train")
-
-
-@pytest.mark.parametrize(
-    ("name", "split"),
-    [
-        ("train-000000.tar", "train"),
-        ("roads_val_0001.tar", "val"),
-        ("validation-3.tar", "val"),
-        ("test00.tar", "test"),
-        ("roads-000000.tar", ""),
-        ("train-and-val.tar", ""),
-        ("trains-0.tar", ""),
-    ],
-)
-def test_the_words_of_a_name_say_the_split(name: str, split: str) -> None:
-    assert split_of(name) == split
 
 
 def test_shards_are_found_beside_each_other_and_in_folders(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from segnext.data.checkup.id_masks import Diagnosis, where_is
 from segnext.data.checkup.proposal import VOID_ORDER, LabelMap
 from segnext.data.checkup.readings import Reading, ValueCounts
 from segnext.data.datasets.registry import DATASETS
+from segnext.data.datasets.voc_colors import voc_colors
 from segnext.data.masks import unpack_color
 from segnext.data.survey import MOST_FOUND_COLORS
 from segnext.data.taxonomy import Taxonomy, describe_color
@@ -22,21 +23,6 @@ from segnext.errors import list_some
 _VOC_VOID: Color = (224, 224, 192)
 # Drawing with smooth edges leaves many colours of a few pixels each.
 _STRAY_SHARE, _FEWEST_COLORS = 1e-4, 8
-
-
-def voc_colors(count: int) -> tuple[Color, ...]:
-    """Return the colours that Pascal VOC, and many tools after it, give to ids from 0 on.
-
-    The bits of an id go to red, green and blue in turn, the lowest three to the highest bits.
-    """
-    colors: list[Color] = []
-    for index in range(count):
-        channels = [
-            sum((index >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8))
-            for channel in range(3)
-        ]
-        colors.append((channels[0], channels[1], channels[2]))
-    return tuple(colors)
 
 
 def diagnose_colors_without_names(found: ValueCounts, declared: Taxonomy, masks: int) -> Diagnosis:

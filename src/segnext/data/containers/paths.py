@@ -9,6 +9,7 @@ and travel to worker processes as always. Nothing is ever unpacked to disk.
 
 import contextlib
 import functools
+import os
 import stat
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
@@ -66,8 +67,13 @@ def walk_files(folder: Path) -> Iterator[Path]:
             if not _is_hidden(PurePosixPath(name[start:])):
                 yield folder / name[start:]
         return
-    for path in sorted(folder.rglob("*")):
-        if not _is_hidden(PurePosixPath(path.relative_to(folder))) and path.is_file():
+    found: list[Path] = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        inside = Path(parent)
+        found += [inside / name for name in names if not name.startswith(".")]
+    for path in sorted(found):
+        if path.is_file():
             yield path
 
 

@@ -14,7 +14,9 @@ from segnext.data.containers.paths import (
 )
 from segnext.data.formats.json_files import read_head
 from segnext.data.images import IMAGE_SUFFIXES
-from segnext.data.layout import IMAGE_FOLDERS, SPLIT_NAMES, find_folder
+from segnext.data.layout import IMAGE_FOLDERS, find_folder, find_split_folders
+from segnext.data.pairing import find_tail
+from segnext.data.split_names import SPLIT_NAMES, split_in_words, split_order
 from segnext.errors import DataError, list_some
 
 _LABEL_FOLDERS = ("annotations", "annotation", "labels", "ann")
@@ -48,17 +50,12 @@ def find_annotation_files(root: Path) -> dict[str, Path]:
             )
             raise DataError(msg)
         found[split] = path
-    return {name: found[name] for name in sorted(found, key=_standard_order)}
-
-
-def _standard_order(split: str) -> tuple[int, str]:
-    usual = list(SPLIT_NAMES)
-    return (usual.index(split) if split in usual else len(usual), split)
+    return {name: found[name] for name in sorted(found, key=split_order)}
 
 
 def _candidates(root: Path) -> list[Path]:
     labels = find_folder(root, _LABEL_FOLDERS)
-    splits = [folder for names in SPLIT_NAMES.values() if (folder := find_folder(root, names))]
+    splits = [*find_split_folders(root).values()]
     inner = [folder for split in splits if (folder := find_folder(split, _LABEL_FOLDERS))]
     for folders in ([labels] if labels else [], [*splits, *inner], [root]):
         files = [path for folder in folders for path in list_folder(folder) if _is_json(path)]
@@ -92,10 +89,8 @@ def split_of(path: Path, root: Path) -> str:
     """Return the split that the name of a file or of its folders says; empty if none."""
     folders = reversed(path.relative_to(root).parts[:-1])
     for name in (path.stem, *folders):
-        words = {word.rstrip("0123456789") for word in re.split(r"[\W_]+", name.lower())}
-        splits = [split for split, names in SPLIT_NAMES.items() if words & set(names)]
-        if len(splits) == 1:
-            return splits[0]
+        if split := split_in_words(name):
+            return split
     return ""
 
 
@@ -190,9 +185,7 @@ def match_names(names: Iterable[str], pictures: Mapping[str, Path]) -> dict[str,
     """Return the picture of each name whose longest known tail is a picture's relative path."""
     found: dict[str, Path] = {}
     for name in names:
-        parts = name.replace("\\", "/").split("/")
-        tails = ("/".join(parts[start:]) for start in range(len(parts)))
-        tail = next((tail for tail in tails if tail in pictures), None)
+        tail = find_tail(name.replace("\\", "/"), pictures)
         if tail is not None:
             found[name] = pictures[tail]
     return found

@@ -26,7 +26,7 @@ from segnext.data.formats.cvat_shapes import WITH_AREA, read_area
 from segnext.data.formats.format import Format
 from segnext.data.formats.json_files import read_head
 from segnext.data.formats.picture_index import PictureIndex
-from segnext.data.formats.shape_classes import declare_shape_classes
+from segnext.data.formats.shape_classes import declare_shape_classes, number_labels
 from segnext.data.formats.shape_layout import (
     UNNAMED_SPLIT,
     LabelledPicture,
@@ -78,11 +78,10 @@ def read(root: Path, *, unlabelled: str = "background", images: str | None = Non
     notes = describe_skipped(found.skipped)
     if not found.labels:
         notes.append(f"classes: the file lists none, so these were found: {list_some(names, 10)}")
-    background = next((name for name in names if name.lower() == "background"), None)
-    numbered = {} if background is None else {0: background}
-    numbered |= dict(enumerate((name for name in names if name != background), 1))
     colors = {name: color for name, color in names.items() if color}
-    declared = declare_shape_classes(numbered, str(path), unlabelled=unlabelled, colors=colors)
+    declared = declare_shape_classes(
+        number_labels(names), str(path), unlabelled=unlabelled, colors=colors
+    )
     pictures = [
         LabelledPicture(
             entry.path,

@@ -23,7 +23,7 @@ from segnext.data.formats.format import Format
 from segnext.data.formats.json_files import read_head, read_json
 from segnext.data.formats.mask_labels import MaskLabel, build_label_reader
 from segnext.data.formats.mask_pictures import holds_mask_pictures
-from segnext.data.layout import SPLIT_NAMES, Layout, find_folder, find_layout
+from segnext.data.layout import Layout, find_layout, find_split_folders
 from segnext.errors import DataError
 
 _META = "dataset_meta.json"
@@ -118,8 +118,8 @@ def _read_color(value: Any, path: Path) -> Color:
 def _find_metas(root: Path) -> list[Path]:
     if is_file(root / _META):
         return [root / _META]
-    splits = [find_folder(root, names) for names in SPLIT_NAMES.values()]
-    return [path / _META for path in splits if path is not None and is_file(path / _META)]
+    splits = find_split_folders(root).values()
+    return [path / _META for path in splits if is_file(path / _META)]
 
 
 FORMAT = Format("datumaro_masks", "common semantic segmentation of Datumaro", detect, read)

@@ -6,6 +6,12 @@ from typing import Any
 from segnext.errors import DataError
 
 
+def leads_out(text: str) -> bool:
+    """Tell whether a path with `/` or backslashes is absolute or goes up."""
+    path = PurePosixPath(text.replace("\\", "/"))
+    return path.is_absolute() or bool(PureWindowsPath(text).drive) or ".." in path.parts
+
+
 def inner_path(text: Any, where: str) -> PurePosixPath:
     """Check a relative path below the root of a data set.
 
@@ -19,8 +25,7 @@ def inner_path(text: Any, where: str) -> PurePosixPath:
     if not isinstance(text, str) or not text or "\0" in text:
         msg = f"{where}: must name a path, not {text!r}"
         raise DataError(msg)
-    path = PurePosixPath(text.replace("\\", "/"))
-    if path.is_absolute() or PureWindowsPath(text).drive or ".." in path.parts:
+    if leads_out(text):
         msg = f"{where}: {text} leads out of the data set; name what lies inside"
         raise DataError(msg)
-    return path
+    return PurePosixPath(text.replace("\\", "/"))

@@ -24,7 +24,7 @@ from segnext.data.formats.format import Format
 from segnext.data.formats.json_files import read_head, read_json
 from segnext.data.formats.label_studio_regions import Region, read_region
 from segnext.data.formats.picture_index import PictureIndex
-from segnext.data.formats.shape_classes import declare_shape_classes
+from segnext.data.formats.shape_classes import declare_shape_classes, number_labels
 from segnext.data.formats.shape_layout import (
     UNNAMED_SPLIT,
     LabelledPicture,
@@ -33,8 +33,9 @@ from segnext.data.formats.shape_layout import (
     name_split,
 )
 from segnext.data.images import IMAGE_SUFFIXES
-from segnext.data.layout import SPLIT_NAMES, Layout
+from segnext.data.layout import Layout
 from segnext.data.shapes import Shape
+from segnext.data.split_names import SPLIT_NAMES
 from segnext.errors import DataError, UsageError, list_some
 
 _TASKS = re.compile(r"\s*\[\s*\{")
@@ -97,11 +98,7 @@ def read(
             f"classes: the export does not list them, so these were found, in alphabetical order: "
             f"{list_some(names, 10)}; options: classes keeps an order of yours"
         )
-    background = [name for name in names if name.lower() == "background"][:1]
-    others = [name for name in names if name not in background]
-    numbered = {0: background[0]} if background else {}
-    numbered |= dict(enumerate(others, 1))
-    declared = declare_shape_classes(numbered, str(root), unlabelled=unlabelled)
+    declared = declare_shape_classes(number_labels(names), str(root), unlabelled=unlabelled)
     pictures = [
         LabelledPicture(
             task.path,

@@ -30,14 +30,14 @@ from segnext.data.formats.shape_layout import (
     read_size,
 )
 from segnext.data.images import IMAGE_SUFFIXES
-from segnext.data.layout import IMAGE_FOLDERS, MASK_FOLDERS, SPLIT_NAMES, Layout, find_folder
+from segnext.data.layout import IMAGE_FOLDERS, MASK_FOLDERS, Layout, find_folder, find_split_folders
 from segnext.data.shapes import Shape
+from segnext.data.split_names import standard_split
 from segnext.errors import DataError, UsageError, list_some
 
 # How LabelMe itself names what does not count, and what no shape covers.
 _IGNORED = "__ignore__"
 _OWN_BACKGROUND = "_background_"
-_SPLIT_OF = {name: split for split, names in SPLIT_NAMES.items() for name in names}
 # Files of a folder that detection looks into; the first may be something else.
 _LOOKED_AT = 3
 
@@ -188,15 +188,11 @@ def _declare(
 
 def _split_of(path: Path, root: Path) -> str:
     folders = path.relative_to(root).parts[:-1]
-    splits = (_SPLIT_OF[name] for folder in folders if (name := folder.lower()) in _SPLIT_OF)
-    return next(splits, UNNAMED_SPLIT)
+    return next((split for folder in folders if (split := standard_split(folder))), UNNAMED_SPLIT)
 
 
 def _some_files(root: Path) -> Iterator[Path]:
-    parents = [root, *(find_folder(root, names) for names in SPLIT_NAMES.values())]
-    for parent in parents:
-        if parent is None:
-            continue
+    for parent in (root, *find_split_folders(root).values()):
         inner = [find_folder(parent, (name,)) for name in (*IMAGE_FOLDERS, *MASK_FOLDERS, "json")]
         for folder in (parent, *inner):
             if folder is not None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from segnext.data.containers.paths import is_folder, list_folder
 from segnext.data.images import IMAGE_SUFFIXES
-from segnext.data.layout import IMAGE_FOLDERS, MASK_FOLDERS, SPLIT_NAMES, find_folder
+from segnext.data.layout import IMAGE_FOLDERS, MASK_FOLDERS, find_folder, find_split_folders
 
 # Enough to meet a picture among notes and hidden files; a folder may hold a hundred thousand.
 _LOOKED_AT = 50
@@ -20,14 +20,13 @@ def holds_mask_pictures(root: Path) -> bool:
         OSError: A folder cannot be listed.
         DataError: The archive is broken.
     """
-    splits = [find_folder(root, names) for names in SPLIT_NAMES.values()]
-    for parent in (root, *(split for split in splits if split)):
+    for parent in (root, *find_split_folders(root).values()):
         masks = find_folder(parent, MASK_FOLDERS)
         # Without photos beside, pictures in a folder called labels may be the photos.
         if masks is None or find_folder(parent, IMAGE_FOLDERS) is None:
             continue
-        parts = [find_folder(masks, names) for names in SPLIT_NAMES.values()]
-        if any(_holds_pictures(folder) for folder in (masks, *parts) if folder):
+        parts = find_split_folders(masks).values()
+        if any(_holds_pictures(folder) for folder in (masks, *parts)):
             return True
     return False
 

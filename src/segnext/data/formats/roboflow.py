@@ -20,7 +20,7 @@ from segnext.data.formats.format import Format
 from segnext.data.formats.json_files import read_head
 from segnext.data.formats.mask_labels import MaskLabel, build_label_reader
 from segnext.data.images import IMAGE_SUFFIXES
-from segnext.data.layout import SPLIT_NAMES, Layout, find_folder
+from segnext.data.layout import Layout, find_split_folders
 from segnext.data.pairing import Item, keep_labelled
 from segnext.errors import DataError, list_some
 
@@ -105,12 +105,8 @@ def _is_header(text: str) -> bool:
 
 def _find_splits(root: Path) -> dict[str, Path]:
     """Return the folder of each split; "" for the root itself."""
-    found = {split: find_folder(root, names) for split, names in SPLIT_NAMES.items()}
-    folders = {
-        split: folder
-        for split, folder in found.items()
-        if folder is not None and is_file(folder / _CLASSES)
-    }
+    found = find_split_folders(root)
+    folders = {split: folder for split, folder in found.items() if is_file(folder / _CLASSES)}
     return folders or ({"": root} if is_file(root / _CLASSES) else {})
 
 

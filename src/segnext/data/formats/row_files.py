@@ -6,8 +6,8 @@ from typing import Any
 
 from segnext.data.containers.paths import is_file
 from segnext.data.formats.json_files import read_json
-from segnext.data.formats.shard_names import split_of
-from segnext.data.layout import SPLIT_NAMES, find_folder
+from segnext.data.layout import find_split_folders
+from segnext.data.split_names import SPLIT_NAMES, split_in_words, standard_split
 from segnext.errors import DataError, list_some
 
 _DICT, _STATE, _INFO = "dataset_dict.json", "state.json", "dataset_info.json"
@@ -75,9 +75,8 @@ def _loose_files(root: Path) -> dict[str, list[Path]]:
     for folder in folders:
         for path in _rows_in(folder):
             found.setdefault(_split_of(path), []).append(path)
-        for split, names in SPLIT_NAMES.items():
-            inner = find_folder(folder, names)
-            if inner is not None and inner.is_dir() and (rows := _rows_in(inner)):
+        for split, inner in find_split_folders(folder).items():
+            if inner.is_dir() and (rows := _rows_in(inner)):
                 found.setdefault(split, []).extend(rows)
     for paths in found.values():
         _check_whole(paths)
@@ -92,8 +91,7 @@ def _rows_in(folder: Path) -> list[Path]:
 def _split_of(path: Path) -> str:
     match = _NUMBERED.fullmatch(path.stem)
     name = match[1] if match else path.stem
-    standard = _standard(name)
-    return standard if standard in SPLIT_NAMES else split_of(name)
+    return standard_split(name) or split_in_words(name)
 
 
 def _check_whole(paths: list[Path]) -> None:
@@ -110,7 +108,7 @@ def _check_whole(paths: list[Path]) -> None:
 
 
 def _standard(name: str) -> str:
-    return next((split for split, names in SPLIT_NAMES.items() if name.lower() in names), name)
+    return standard_split(name) or name
 
 
 def _is_plain(name: str) -> bool:

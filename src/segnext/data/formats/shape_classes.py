@@ -1,6 +1,6 @@
 """The classes of labelled shapes, and what pixels mean that no shape covers."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from segnext.classes import BACKGROUND, IGNORE_COLOR, Classes, Color
@@ -33,6 +33,14 @@ class ShapeClasses:
             msg = f"{where}: {describe_unknown('label', name, self.by_name)}"
             raise DataError(msg)
         return self.by_name[name]
+
+
+def number_labels(names: Iterable[str]) -> dict[int, str]:
+    """Number labels that have no ids: background is 0, the others count from 1 in their order."""
+    ordered = list(names)
+    background = next((name for name in ordered if name.lower() == BACKGROUND), None)
+    numbered = {} if background is None else {0: background}
+    return numbered | dict(enumerate((name for name in ordered if name != background), 1))
 
 
 def declare_shape_classes(

@@ -9,10 +9,11 @@ from typing import Any
 from segnext.data.formats.picture_index import PictureIndex
 from segnext.data.formats.shape_classes import ShapeClasses
 from segnext.data.headers import MAX_PIXELS, image_header
-from segnext.data.layout import SPLIT_NAMES, Layout
+from segnext.data.layout import Layout
 from segnext.data.pairing import Item
 from segnext.data.shape_masks import Annotation, ShapeMasks
 from segnext.data.shapes import Shape
+from segnext.data.split_names import split_order, standard_split
 from segnext.errors import DataError, list_some
 
 # What annotation tools call a subset that nobody named.
@@ -95,14 +96,13 @@ def build_shape_layout(
     if set(ordered) == {UNNAMED_SPLIT}:
         layout.pool = ordered[UNNAMED_SPLIT]
     else:
-        layout.splits = {split: ordered[split] for split in sorted(ordered, key=_standard_order)}
+        layout.splits = {split: ordered[split] for split in sorted(ordered, key=split_order)}
     return layout
 
 
 def name_split(name: str) -> str:
     """Return train, val or test for the usual names of a split; others stay as they are."""
-    usual = (split for split, names in SPLIT_NAMES.items() if name.lower() in names)
-    return next(usual, name or UNNAMED_SPLIT)
+    return standard_split(name) or name or UNNAMED_SPLIT
 
 
 def read_size(height: Any, width: Any, where: str) -> tuple[int, int]:
@@ -157,8 +157,3 @@ def describe_skipped(skipped: Counter[str]) -> list[str]:
 def _measure(path: Path) -> tuple[int, int]:
     header = image_header(path)
     return header.height, header.width
-
-
-def _standard_order(split: str) -> tuple[int, str]:
-    usual = list(SPLIT_NAMES)
-    return (usual.index(split) if split in usual else len(usual), split)

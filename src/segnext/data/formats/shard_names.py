@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from segnext.data.layout import SPLIT_NAMES, find_folder
+from segnext.data.layout import find_split_folders
+from segnext.data.split_names import SPLIT_NAMES, split_in_words
 from segnext.errors import UsageError
 
 MOST_SHARDS = 100_000
@@ -86,21 +87,13 @@ def find_local_shards(root: Path) -> dict[str, list[Path]]:
         return {"": [root]} if root.suffix.lower() == SUFFIX and root.is_file() else {}
     found: dict[str, list[Path]] = {}
     for path in _tars(root):
-        found.setdefault(split_of(path.name), []).append(path)
-    for split, names in SPLIT_NAMES.items():
-        folder = find_folder(root, names)
-        shards = _tars(folder) if folder is not None and folder.is_dir() else []
+        found.setdefault(split_in_words(path.name), []).append(path)
+    for split, folder in find_split_folders(root).items():
+        shards = _tars(folder) if folder.is_dir() else []
         if shards:
             found.setdefault(split, []).extend(shards)
     usual = [*SPLIT_NAMES, ""]
     return {split: found[split] for split in usual if split in found}
-
-
-def split_of(name: str) -> str:
-    """Return the split that the words of a shard's name say; empty if none or several."""
-    words = {word.rstrip("0123456789") for word in re.split(r"[\W_]+", name.lower())}
-    splits = [split for split, names in SPLIT_NAMES.items() if words & set(names)]
-    return splits[0] if len(splits) == 1 else ""
 
 
 def name_shards(sources: Sequence[str]) -> list[str]:

@@ -8,8 +8,9 @@ from segnext.data.containers.paths import is_file, is_folder, list_folder
 from segnext.data.formats.inner_paths import inner_path
 from segnext.data.formats.yolo_labels import is_blank, looks_like_labels
 from segnext.data.images import IMAGE_SUFFIXES
-from segnext.data.layout import SPLIT_NAMES, find_folder
+from segnext.data.layout import find_folder, find_split_folders
 from segnext.data.pairing import read_list, scan_pictures
+from segnext.data.split_names import SPLIT_NAMES
 from segnext.errors import DataError
 
 IMAGES, LABELS, MASKS = "images", "labels", "masks"
@@ -108,10 +109,11 @@ def find_sources(root: Path) -> dict[str, str]:
     """Find folders of pictures where no data.yaml names them: by split, or by `""` a pool."""
     found: dict[str, str] = {}
     images = find_folder(root, (IMAGES,))
-    for split, names in SPLIT_NAMES.items():
-        outer = find_folder(root, names)
-        folder = find_folder(images, names) if images else None
-        folder = folder or (find_folder(outer, (IMAGES,)) if outer else None)
+    outer, inner = find_split_folders(root), find_split_folders(images) if images else {}
+    for split in SPLIT_NAMES:
+        folder = inner.get(split)
+        if folder is None and split in outer:
+            folder = find_folder(outer[split], (IMAGES,))
         if folder:
             found[split] = folder.relative_to(root).as_posix()
     if not found and images:
