@@ -16,7 +16,7 @@ GREATEST_MULTIPLE = 1024
 
 Rounding = Literal["nearest", "mmcv"]
 Resample = Literal["inputs", "pixels"]
-Overlap = Literal["logits", "probabilities"]
+Overlap = Literal["logits", "probabilities", "blend"]
 Steps = Literal[1, 2]
 
 
@@ -42,7 +42,10 @@ class Protocol:
         resample: What is resized. `inputs`: the normalised picture, on the network's device,
             without rounding. `pixels`: the stored pixels, by OpenCV, rounded to their 8 or 16
             bits after every resize. Both are bilinear without smoothing.
-        overlap: What is averaged where windows overlap.
+        overlap: What happens where windows overlap: `logits` or `probabilities` of the pixels are
+            averaged, or logits of the network's grid `blend`, weighing less towards the edges of
+            their window, which leaves no seams and is the fastest. Then windows and strides come
+            in multiples of 32.
         steps: Logits go to the picture's pixels in one interpolation, or first to the pixels of
             the network's input and from there to those of the picture.
     """
@@ -73,6 +76,9 @@ class Protocol:
             raise UsageError(msg)
         if not self.scales or not all(0 < scale < math.inf for scale in self.scales):
             msg = f"scales must be positive numbers, got {self.scales}"
+            raise UsageError(msg)
+        if self.overlap == "blend" and self.window is not None and self.window % GREATEST_STRIDE:
+            msg = f"windows that blend have a side in multiples of 32 px, got {self.window}"
             raise UsageError(msg)
         choices = {"rounding": Rounding, "resample": Resample, "overlap": Overlap, "steps": Steps}
         for name, kind in choices.items():
@@ -112,7 +118,10 @@ class Protocol:
         """Step between windows in pixels, with the default filled in; 0 without windows."""
         if self.window is None:
             return 0
-        return self.stride if self.stride is not None else max(1, self.window * 2 // 3)
+        stride = self.stride if self.stride is not None else max(1, self.window * 2 // 3)
+        if self.overlap == "blend":
+            return max(GREATEST_STRIDE, stride // GREATEST_STRIDE * GREATEST_STRIDE)
+        return stride
 
     def describe(self) -> str:
         """Name every choice in one line, for reports: scores compare only under one protocol.
@@ -127,7 +136,9 @@ class Protocol:
         if self.window is None:
             parts.append("whole image")
         else:
-            averaged = "" if self.overlap == "logits" else f" averaging {self.overlap}"
+            averaged = {"logits": "", "probabilities": " averaging probabilities"}.get(
+                self.overlap, " blended"
+            )
             parts.append(f"window {self.window} stride {self.effective_stride}{averaged}")
         if self.scales == (1.0,):
             parts.append("single scale")

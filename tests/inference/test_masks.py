@@ -5,9 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from segnext.inference import masks
-from segnext.inference.logits import PictureLogits, Tile, View
-from segnext.inference.masks import compute_confidence, compute_mask
+from segnext.inference import masks, scores
+from segnext.inference.logits import PictureLogits, compute_picture_logits, open_views
+from segnext.inference.masks import compute_confidence, compute_mask, stream_mask
+from segnext.inference.views import Tile, View
+from segnext.models import SegNeXt
+from segnext.protocol import Protocol
+from segnext.spec import IMAGENET_NORMALIZATION
 
 
 def whole(logits: torch.Tensor, height: int, width: int) -> PictureLogits:
@@ -28,6 +32,7 @@ def test_equals_interpolate_and_argmax(
     monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], band_values: int
 ) -> None:
     monkeypatch.setattr(masks, "BAND_VALUES", band_values)
+    monkeypatch.setattr(masks, "CELL_PIXELS", band_values)
     height, width = size
     logits = torch.randn(7, -(-height // 8), -(-width // 8))
     full = functional.interpolate(logits[None], size=size, mode="bilinear", align_corners=False)[0]
@@ -54,11 +59,11 @@ def test_equals_interpolate_for_any_size(
 
 def test_full_resolution_logits_are_never_held(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    sample = masks._sample_view
+    sample = scores._sample_view
     monkeypatch.setattr(
-        masks, "_sample_view", lambda *args: sizes.append((r := sample(*args)).numel()) or r
+        scores, "_sample_view", lambda *args: sizes.append((r := sample(*args)).numel()) or r
     )
-    compute_mask(whole(torch.randn(150, 64, 64), 512, 512))
+    compute_confidence(whole(torch.randn(150, 64, 64), 512, 512))
     assert len(sizes) > 3
     assert max(sizes) <= masks.BAND_VALUES
     assert sum(sizes) == 150 * 512 * 512
@@ -230,12 +235,78 @@ def test_two_steps_never_hold_full_logits_either(
 ) -> None:
     monkeypatch.setattr(masks, "BAND_VALUES", 400_000)
     sizes = []
-    sample = masks._sample_places
+    sample = scores._sample_places
     monkeypatch.setattr(
-        masks, "_sample_places", lambda *args: sizes.append((r := sample(*args)).numel()) or r
+        scores, "_sample_places", lambda *args: sizes.append((r := sample(*args)).numel()) or r
     )
     view = View((Tile(torch.randn(20, 16, 16), 0, 0, *seen),), *seen)
     compute_mask(PictureLogits((view,), 256, 256, steps=2))
     assert len(sizes) > 3
     # A band may share a row with the next one, hence the two rows more.
     assert max(sizes) <= masks.BAND_VALUES + 2 * 20 * min(seen[1], 2 * 256)
+
+
+class Scenery:
+    """A picture of any height whose rows are made when they are asked for."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self.shape = (height, width, 3)
+        self.most = 0
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        first, last, _ = rows.indices(self.shape[0])
+        self.most = max(self.most, last - first)
+        y = np.arange(first, last)[:, None, None]
+        x = np.arange(self.shape[1])[None, :, None]
+        return ((y // 17 * 31 + x // 11 * 17 + np.arange(3) * 40) % 256).astype(np.uint8)
+
+
+PROTOCOLS = [
+    Protocol(window=64, stride=40),
+    Protocol(window=64, overlap="probabilities"),
+    Protocol(window=64, overlap="blend"),
+    Protocol(window=96, stride=64, overlap="blend", scales=(0.75, 1.3), flip=True),
+    Protocol(window=64, scales=(1.0, 1.5), resample="pixels", steps=2),
+    Protocol(window=64, short_side=90, resize_to_multiple=32),
+    Protocol(pad_to_multiple=32, flip=True),
+]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda p: p.describe())
+@pytest.mark.parametrize("confidence", [False, True])
+def test_a_streamed_mask_is_the_mask(
+    smallest_model: SegNeXt, monkeypatch: pytest.MonkeyPatch, protocol: Protocol, confidence: bool
+) -> None:
+    monkeypatch.setattr(masks, "BAND_VALUES", 20_000)
+    monkeypatch.setattr(masks, "CELL_PIXELS", 3_000)
+    model = smallest_model.eval()
+    torch.nn.init.normal_(model.decoder.classifier.weight, std=1.0)
+    picture = Scenery(230, 150)
+    bands = list(
+        stream_mask(model, picture, IMAGENET_NORMALIZATION, protocol, confidence=confidence)
+    )
+    assert [band.rows.start for band in bands[1:]] == [band.rows.stop for band in bands[:-1]]
+    mask, probability = masks.join_bands(bands, 230, 150)
+    looked = compute_picture_logits(model, picture[:], IMAGENET_NORMALIZATION, protocol)
+    # Interpolating an input band by band rounds otherwise than all at once.
+    assert (mask == compute_mask(looked)).mean() > 0.9999
+    if confidence:
+        np.testing.assert_allclose(probability, compute_confidence(looked), atol=1e-4)
+    else:
+        assert probability is None
+
+
+@pytest.mark.parametrize("overlap", ["logits", "blend"])
+def test_memory_does_not_depend_on_the_height(smallest_model: SegNeXt, overlap: str) -> None:
+    protocol = Protocol(window=64, stride=64, overlap=overlap)
+    peaks = []
+    for height in (300, 3000):
+        picture = Scenery(height, 128)
+        views = open_views(smallest_model.eval(), picture, IMAGENET_NORMALIZATION, protocol)
+        held = 0
+        for band in masks._label_moving(views, height, 128, protocol, confidence=False):
+            held = max(held, len(views[0].seen().tiles))
+            assert band.labels.shape[1] == 128
+        peaks.append((held, picture.most))
+    assert peaks[0] == peaks[1]
+    assert peaks[1][1] <= 64

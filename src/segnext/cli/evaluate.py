@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from segnext.cli.options import (
+    Backend,
     Data,
     DatasetName,
     Device,
@@ -16,11 +17,13 @@ from segnext.cli.options import (
     Format,
     Group,
     IgnoreIndex,
+    Overlap,
     ProtocolName,
     Scales,
     ShortSide,
     SplitSeed,
     Stride,
+    Threads,
     Weights,
     Window,
     build_protocol,
@@ -42,8 +45,11 @@ def evaluate(
     stride: Stride = None,
     short_side: ShortSide = None,
     scales: Scales = None,
+    overlap: Overlap = None,
     flip: Flip = False,
     device: Device = None,
+    backend: Backend = "eager",
+    threads: Threads = None,
     format_: Format = None,
     group: Group = None,
     ignore_index: IgnoreIndex = None,
@@ -67,11 +73,12 @@ def evaluate(
     from segnext.data import open_folder
     from segnext.evaluation import Comparison, Evaluation, compare_protocols
     from segnext.evaluation import evaluate as run_evaluation
+    from segnext.inference import open_networks
     from segnext.inference.protocols import find_dataset
-    from segnext.weights import load_models, spec_of
+    from segnext.weights import spec_of
 
-    models = load_models(weights)
-    spec = spec_of(models[0])
+    networks = open_networks(weights, backend=backend, device=device, threads=threads)
+    spec = spec_of(networks[0])
     folder = open_folder(
         data,
         group=group,
@@ -88,6 +95,7 @@ def evaluate(
         window=window,
         stride=stride,
         scales=scales,
+        overlap=overlap,
         flip=flip,
     )
     with Progress(console=Console(stderr=True), transient=True) as bar:
@@ -96,15 +104,14 @@ def evaluate(
         options: dict[str, Any] = {
             "split": split,
             "dataset": dataset,
-            "device": device,
             "stitch": stitch,
             "on_image": show,
         }
         result: Comparison | Evaluation
         if protocol == ALL_PROTOCOLS:
-            result = compare_protocols(models, folder, default=chosen, **options)
+            result = compare_protocols(networks, folder, default=chosen, **options)
         else:
-            result = run_evaluation(models, folder, protocol=chosen, **options)
+            result = run_evaluation(networks, folder, protocol=chosen, **options)
     if as_json:
         typer.echo(json.dumps(result.to_dict()))
     elif isinstance(result, Comparison):

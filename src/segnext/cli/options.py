@@ -24,13 +24,25 @@ Format = Annotated[
 Weights = Annotated[
     str,
     typer.Argument(
-        help="Weights of segnext: a .safetensors file, a published name, a URL with its hash, or "
-        "the folder of a cross-validation for the ensemble of its folds.",
+        help="Weights of segnext: a .safetensors file, a published name, a URL with its hash, the "
+        "folder of a cross-validation for the ensemble of its folds, or a file of segnext export "
+        "(.onnx, .xml, .pt2, .pte).",
         show_default=False,
     ),
 ]
 Device = Annotated[
     str | None, typer.Option(help="cpu, cuda or mps; the fastest there is by default.")
+]
+Backend = Annotated[
+    str,
+    typer.Option(
+        help="What runs the network: eager (the model as it was trained), folded, openvino, "
+        "onnxruntime, compiled, aotinductor, cuda_graphs, or auto for the fastest that is "
+        "installed. An exported file has its own."
+    ),
+]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Threads to compute with; all cores by default.")
 ]
 Group = Annotated[
     str | None,
@@ -99,6 +111,13 @@ Scales = Annotated[
     str | None,
     typer.Option(help="Multi-scale: factors such as 0.75,1,1.25; probabilities are averaged."),
 ]
+Overlap = Annotated[
+    str | None,
+    typer.Option(
+        help="Where windows overlap: average logits or probabilities, or blend, the fastest and "
+        "without seams."
+    ),
+]
 Flip = Annotated[bool, typer.Option("--flip", help="Average with the mirrored picture too.")]
 
 
@@ -111,6 +130,7 @@ def build_protocol(
     window: int | None,
     stride: int | None,
     scales: str | None,
+    overlap: str | None,
     flip: bool,
 ) -> Protocol:
     """Change what was given in a named protocol, or in a model's own.
@@ -130,6 +150,8 @@ def build_protocol(
         changes |= {"window": window, "stride": stride}
     elif stride is not None:
         changes["stride"] = stride
+    if overlap is not None:
+        changes["overlap"] = overlap
     if scales is not None:
         changes["scales"] = _parse_scales(scales)
     return replace(default, flip=default.flip or flip, **changes)

@@ -8,13 +8,16 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
 from segnext.cli.options import (
+    Backend,
     DatasetName,
     Device,
     Flip,
+    Overlap,
     ProtocolName,
     Scales,
     ShortSide,
     Stride,
+    Threads,
     Weights,
     Window,
     build_protocol,
@@ -39,8 +42,11 @@ def predict(
     stride: Stride = None,
     short_side: ShortSide = None,
     scales: Scales = None,
+    overlap: Overlap = None,
     flip: Flip = False,
     device: Device = None,
+    backend: Backend = "auto",
+    threads: Threads = None,
 ) -> None:
     """Predict masks: a palette PNG and an overlay for each picture, and the areas of all classes.
 
@@ -49,14 +55,15 @@ def predict(
 
     Example: segnext predict best.safetensors photos/ extra.jpg --out masks/
     """
+    from segnext.inference import open_networks
     from segnext.inference.protocols import find_dataset
     from segnext.predict import Predictor, find_images, fingerprint, predict_images
-    from segnext.weights import load_models, member_files, spec_of
+    from segnext.weights import member_files, spec_of
 
     images = find_images(paths)
     files = member_files(weights)
-    models = load_models(files)
-    spec = spec_of(models[0])
+    networks = open_networks(files, backend=backend, device=device, threads=threads)
+    spec = spec_of(networks[0])
     chosen = build_protocol(
         spec.protocol,
         name=protocol,
@@ -65,9 +72,10 @@ def predict(
         window=window,
         stride=stride,
         scales=scales,
+        overlap=overlap,
         flip=flip,
     )
-    predictor = Predictor(models, device=device, protocol=chosen)
+    predictor = Predictor(networks, protocol=chosen)
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("predicting", total=len(images))
@@ -79,15 +87,15 @@ def predict(
             made_by=fingerprint(files),
             on_image=lambda done: bar.update(task, completed=done),
         )
-    _print_report(report, out)
+    _print_report(report, out, networks[0].name)
     if report.failed:
         raise typer.Exit(1)
 
 
-def _print_report(report: "Report", out: Path) -> None:
+def _print_report(report: "Report", out: Path, backend: str) -> None:
     skipped = f", {len(report.skipped)} were there already" if report.skipped else ""
     Console(soft_wrap=True, highlight=False).print(
-        f"{len(report.done)} predicted{skipped}: {out / 'masks'}, {out / 'overlays'}, "
+        f"{len(report.done)} predicted by {backend}{skipped}: {out / 'masks'}, {out / 'overlays'}, "
         f"{out / 'areas.json'}"
     )
     errors = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)

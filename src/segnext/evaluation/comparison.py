@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from segnext.data import Folder, open_folder
-from segnext.evaluation.evaluation import json_number, open_split, ready_models
-from segnext.inference import named_protocol, score_protocols
+from segnext.evaluation.evaluation import json_number, open_split
+from segnext.inference import Source, named_protocol, open_networks, score_protocols
 from segnext.inference.protocols import NAMES, find_dataset, vary_protocol
 from segnext.metrics import Metrics, compute_metrics
 from segnext.protocol import Protocol
-from segnext.weights import load_models, spec_of
-from segnext.weights.ensemble import Source
+from segnext.weights import spec_of
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,7 @@ def compare_protocols(
     default: Protocol | None = None,
     dataset: str | None = None,
     device: str | None = None,
+    backend: str = "eager",
     stitch: bool = False,
     on_image: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Comparison:
@@ -92,6 +92,7 @@ def compare_protocols(
         default: The first protocol; the weights' own if not given.
         dataset: Whose rules the names stand for; known from the data or the classes if not given.
         device: `cpu`, `cuda` or `mps`; the fastest there is if not given.
+        backend: As in `segnext.evaluate`.
         stitch: Put patches together to whole pictures first.
         on_image: Called with pictures done and in all.
 
@@ -100,14 +101,14 @@ def compare_protocols(
         WeightsError: The weights cannot be loaded.
         UsageError: The model has no spec.
     """
-    models = load_models(model)
-    spec = spec_of(models[0])
+    networks = open_networks(model, backend=backend, device=device)
+    spec = spec_of(networks[0])
     folder = data if isinstance(data, Folder) else open_folder(data)
     dataset = find_dataset(spec.classes, folder.format, dataset)
     protocols = list_compared(default or spec.protocol, dataset)
     images = open_split(spec, folder, split, stitch=stitch)
     matrices = score_protocols(
-        ready_models(models, device),
+        networks,
         spec,
         images,
         list(protocols.values()),

@@ -13,15 +13,13 @@ from segnext.classes import Classes
 from segnext.data import Folder, FolderDataset, open_folder
 from segnext.data.stitching import StitchedPictures, stitch_patches
 from segnext.errors import DataError, list_some
-from segnext.inference import choose_device, named_protocol, place_model, score_images
+from segnext.inference import Source, named_protocol, open_networks, score_images
 from segnext.inference.protocols import find_dataset
 from segnext.metric_rules import RULES, ade20k_score
 from segnext.metrics import Metrics, compute_metrics
-from segnext.models import SegNeXt
 from segnext.protocol import Protocol
 from segnext.spec import ModelSpec
-from segnext.weights import load_models, spec_of
-from segnext.weights.ensemble import Source
+from segnext.weights import spec_of
 
 
 @dataclass(frozen=True)
@@ -93,6 +91,7 @@ def evaluate(
     protocol: Protocol | str | None = None,
     dataset: str | None = None,
     device: str | None = None,
+    backend: str = "eager",
     group: str | None = None,
     ignore_index: tuple[int, ...] = (),
     split_seed: int = 0,
@@ -103,14 +102,16 @@ def evaluate(
     """Score a model on a split of a folder.
 
     Args:
-        model: A model with a spec, a weights file, name or URL, a cross-validation's folder, or a
-            list of these, whose probabilities are averaged.
+        model: A model with a spec, a weights file, name or URL, a cross-validation's folder, a file
+            that `segnext export` wrote, or a list of these, whose probabilities are averaged.
         data: Folder or data.yaml, read as in training, or what `open_folder` returned.
         split: Which split.
         protocol: Sizes, windows, scales and mirror, or the name of a protocol; the weights' own
             if not given.
         dataset: Whose rules a name stands for; known from the data or the classes if not given.
         device: `cpu`, `cuda` or `mps`; the fastest there is if not given.
+        backend: What runs the network, as in `open_runner`; the model as it was trained if not
+            given.
         group: As in training, for folders without splits.
         ignore_index: Mask values that count for nothing, besides 255.
         split_seed: As in training, for folders without splits.
@@ -123,8 +124,8 @@ def evaluate(
         WeightsError: The weights cannot be loaded.
         UsageError: The model has no spec, or a value is out of range.
     """
-    models = load_models(model)
-    spec = spec_of(models[0])
+    networks = open_networks(model, backend=backend, device=device)
+    spec = spec_of(networks[0])
     folder = (
         data
         if isinstance(data, Folder)
@@ -138,7 +139,7 @@ def evaluate(
     spec = replace(spec, protocol=protocol or spec.protocol)
     images = open_split(spec, folder, split, stitch=stitch)
     counts = score_images(
-        ready_models(models, device),
+        networks,
         spec,
         images,
         on_image=lambda done: on_image(done, len(images)),
@@ -158,11 +159,6 @@ def open_split(
     images = folder.dataset(split)
     images.check()
     return stitch_patches(images) if stitch else images
-
-
-def ready_models(models: Sequence[SegNeXt], device: str | None) -> list[SegNeXt]:
-    """Return models on a device and in evaluation mode."""
-    return [place_model(model, choose_device(device)).eval() for model in models]
 
 
 def check_same_classes(classes: Classes, folder: Folder) -> None:

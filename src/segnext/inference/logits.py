@@ -4,69 +4,38 @@ Nothing here is at the picture's full resolution but the picture itself: the res
 network's stride-8 logits together with where they lie, and `segnext.inference.masks` turns them
 into masks in bands.
 
-Shapes: C channels, H and W height and width of the picture, K classes, h and w those of logits.
+Shapes: C channels, H and W height and width of the picture, K classes.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import cv2
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from segnext.data.images import Image
-from segnext.data.transforms import nodata_pixels, normalize
-from segnext.inference.sizes import Size, resized_sizes, round_up
-from segnext.models import MIN_SIZE, SegNeXt
+from segnext.inference.backends.runner import ModuleRunner, Runner
+from segnext.inference.sizes import Size
+from segnext.inference.views import (
+    InputRows,
+    MovingView,
+    RowSource,
+    TensorRows,
+    View,
+    open_rows,
+    view_sizes,
+)
+from segnext.models import SegNeXt
 from segnext.protocol import Overlap, Protocol, Steps
 from segnext.spec import Normalization
 
-WINDOWS_PER_BATCH = 4
-
-
-@dataclass(frozen=True)
-class Tile:
-    """Logits of one window.
-
-    Attributes:
-        logits: (K, h, w) float32.
-        top: First row of the window in the resized picture, in pixels.
-        left: First column of the window in the resized picture, in pixels.
-        height: Rows of the window, padding included, in pixels.
-        width: Columns of the window, padding included, in pixels.
-    """
-
-    logits: Tensor
-    top: int
-    left: int
-    height: int
-    width: int
-
-
-@dataclass(frozen=True)
-class View:
-    """The picture seen once: at one scale, mirrored or not.
-
-    Attributes:
-        tiles: Windows that cover the resized picture.
-        height: Rows of the resized picture, without padding.
-        width: Columns of the resized picture, without padding.
-        mirrored: The picture was flipped left to right before the network.
-    """
-
-    tiles: tuple[Tile, ...]
-    height: int
-    width: int
-    mirrored: bool = False
+Network = SegNeXt | Runner
 
 
 @dataclass(frozen=True)
 class PictureLogits:
-    """Everything the network said about one picture.
+    """What the network said about one picture, or about the rows of it that are looked at.
 
     Attributes:
         views: One per scale, mirror image and model; probabilities are averaged over several.
@@ -83,28 +52,9 @@ class PictureLogits:
     steps: Steps = 1
 
 
-def prepare_image(
-    image: Image,
-    normalization: Normalization,
-    device: torch.device,
-    missing: npt.NDArray[np.bool_] | None = None,
-) -> Tensor:
-    """Normalise a picture (H, W, C) and move it to the network's device as (1, C, H, W).
-
-    Args:
-        image: 8 or 16 bit.
-        normalization: Of as many channels.
-        device: Where the network lies.
-        missing: As in `segnext.data.transforms.normalize`, for images that were resampled.
-    """
-    pixels = torch.from_numpy(normalize(image, normalization, missing)).to(device)
-    # A permuted view of (H, W, C) is what channels_last means: no copy is made.
-    return pixels.permute(2, 0, 1)[None]
-
-
 @torch.inference_mode()
 def compute_picture_logits(
-    models: SegNeXt | Sequence[SegNeXt],
+    networks: Network | Sequence[Network],
     image: Image,
     normalization: Normalization,
     protocol: Protocol,
@@ -112,52 +62,80 @@ def compute_picture_logits(
     """Run the network, or each network of an ensemble, on one picture by any protocol.
 
     Args:
-        models: In evaluation mode, on the device to use.
+        networks: Models in evaluation mode on the device to use, or runners.
         image: (H, W, C) 8 or 16 bit, any H and W from 1 up.
         normalization: Of as many channels.
         protocol: Sizes, windows, scales, mirror and the rest.
     """
-    first = models if isinstance(models, SegNeXt) else models[0]
-    device = next(first.parameters()).device
-    if protocol.resample == "inputs":
-        return compute_logits(models, prepare_image(image, normalization, device), protocol)
-    size = image.shape[0], image.shape[1]
-    scaled = (resized_sizes(size, protocol, scale) for scale in protocol.scales)
-    inputs = (_resample(image, normalization, sizes, device) for sizes in scaled)
-    return _look(models, inputs, protocol, size)
+    views = open_views(networks, image, normalization, protocol)
+    return _see_all(views, image.shape, protocol)
 
 
 @torch.inference_mode()
 def compute_logits(
-    models: SegNeXt | Sequence[SegNeXt], images: Tensor, protocol: Protocol
+    networks: Network | Sequence[Network], images: Tensor, protocol: Protocol
 ) -> PictureLogits:
     """Run the network, or each network of an ensemble, on one normalised picture by a protocol.
 
     Args:
-        models: In evaluation mode.
+        networks: Models in evaluation mode, or runners.
         images: (1, C, H, W), normalised; any H and W from 1 up (small ones are padded with 0).
         protocol: Sizes, windows, scales and mirror; one that resizes stored pixels is for
             `compute_picture_logits`.
     """
     assert protocol.resample == "inputs"
     size = images.shape[-2], images.shape[-1]
-    scaled = (resized_sizes(size, protocol, scale)[-1] for scale in protocol.scales)
-    return _look(models, (_resize(images, one) for one in scaled), protocol, size)
+    views: list[MovingView] = []
+    for runner, scale in _runs(networks, protocol):
+        resized = _resize(images, view_sizes(runner, size, protocol, scale)[-1])
+        views += _both_ways(runner, TensorRows(resized), protocol)
+    return _see_all(views, size, protocol)
 
 
-def _look(
-    models: SegNeXt | Sequence[SegNeXt], inputs: Iterable[Tensor], protocol: Protocol, size: Size
-) -> PictureLogits:
-    models = (models,) if isinstance(models, SegNeXt) else models
-    assert not any(model.training for model in models)
-    views = []
-    for resized in inputs:
-        for mirrored in (False, True) if protocol.flip else (False,):
-            seen = resized.flip(-1) if mirrored else resized
-            for model in models:
-                tiles = tuple(_run_windows(model, seen, protocol))
-                views.append(View(tiles, seen.shape[-2], seen.shape[-1], mirrored))
-    return PictureLogits(tuple(views), *size, protocol.overlap, protocol.steps)
+def open_views(
+    networks: Network | Sequence[Network],
+    image: RowSource,
+    normalization: Normalization,
+    protocol: Protocol,
+) -> list[MovingView]:
+    """Return the views that a protocol takes of a picture, with nothing computed yet.
+
+    Args:
+        networks: As in `compute_picture_logits`.
+        image: (H, W, C): an array, or anything that gives arrays for slices of its rows.
+        normalization: Of as many channels.
+        protocol: Sizes, windows, scales, mirror and the rest.
+    """
+    size = image.shape[0], image.shape[1]
+    views: list[MovingView] = []
+    for runner, scale in _runs(networks, protocol):
+        sizes = view_sizes(runner, size, protocol, scale)
+        rows = open_rows(image, normalization, sizes, protocol, runner)
+        views += _both_ways(runner, rows, protocol)
+    return views
+
+
+def as_runners(networks: Network | Sequence[Network]) -> list[Runner]:
+    """Return runners for models in evaluation mode; runners stay what they are."""
+    several = [networks] if isinstance(networks, Network) else networks
+    return [_as_runner(network) for network in several]
+
+
+def _as_runner(network: Network) -> Runner:
+    if isinstance(network, Runner):
+        return network
+    assert not network.training
+    device = next(network.parameters()).device
+    return ModuleRunner("eager", network, network.config.in_channels, device)
+
+
+def _runs(networks: Network | Sequence[Network], protocol: Protocol) -> list[tuple[Runner, float]]:
+    return [(runner, scale) for scale in protocol.scales for runner in as_runners(networks)]
+
+
+def _both_ways(runner: Runner, rows: InputRows, protocol: Protocol) -> list[MovingView]:
+    ways = (False, True) if protocol.flip else (False,)
+    return [MovingView(runner, rows, protocol, mirrored=mirrored) for mirrored in ways]
 
 
 def _resize(images: Tensor, size: Size) -> Tensor:
@@ -166,55 +144,8 @@ def _resize(images: Tensor, size: Size) -> Tensor:
     return functional.interpolate(images, size=size, mode="bilinear", align_corners=False)
 
 
-def _resample(
-    image: Image, normalization: Normalization, sizes: Sequence[Size], device: torch.device
-) -> Tensor:
-    """Resize stored pixels once for each size, then normalise what has become of them."""
-    missing = None
-    if normalization.nodata is not None:
-        # Blended pixels no longer hold the value that tells that nothing was observed.
-        observed = nodata_pixels(image, normalization.nodata).view(np.uint8)
-        height, width = sizes[-1]
-        nearest: Any = cv2.resize(observed, (width, height), interpolation=cv2.INTER_NEAREST)
-        missing = nearest.view(np.bool_)
-    for height, width in sizes:
-        if (height, width) != image.shape[:2]:
-            resized: Any = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-            # OpenCV drops the axis of a single channel.
-            image = resized.reshape(height, width, -1)
-    return prepare_image(image, normalization, device, missing)
-
-
-def _run_windows(model: SegNeXt, images: Tensor, protocol: Protocol) -> Iterator[Tile]:
-    height, width = images.shape[-2:]
-    full_height, full_width = max(MIN_SIZE, height), max(MIN_SIZE, width)
-    if protocol.pad_to_multiple is not None:
-        full_height, full_width = round_up((full_height, full_width), protocol.pad_to_multiple)
-    padded = functional.pad(images, (0, full_width - width, 0, full_height - height))
-    rows = min(full_height, protocol.window or full_height)
-    columns = min(full_width, protocol.window or full_width)
-    stride = protocol.effective_stride
-    corners = [
-        (top, left)
-        for top in window_starts(full_height, rows, stride)
-        for left in window_starts(full_width, columns, stride)
-    ]
-    for first in range(0, len(corners), WINDOWS_PER_BATCH):
-        batch = corners[first : first + WINDOWS_PER_BATCH]
-        windows = [padded[..., top : top + rows, left : left + columns] for top, left in batch]
-        logits = model(torch.cat(windows)).float()
-        for (top, left), one in zip(batch, logits, strict=True):
-            yield Tile(one, top, left, rows, columns)
-
-
-def window_starts(length: int, window: int, stride: int) -> list[int]:
-    """Return first pixels of windows along one axis; the last window ends at the edge.
-
-    Args:
-        length: Pixels along the axis, at least `window`.
-        window: Pixels of a window.
-        stride: Pixels between windows.
-    """
-    if length <= window:
-        return [0]
-    return [*range(0, length - window, stride), length - window]
+def _see_all(views: Sequence[MovingView], size: Sequence[int], protocol: Protocol) -> PictureLogits:
+    for view in views:
+        view.advance(view.height)
+    seen = tuple(view.seen() for view in views)
+    return PictureLogits(seen, size[0], size[1], protocol.overlap, protocol.steps)

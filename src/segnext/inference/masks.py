@@ -1,186 +1,201 @@
-"""Stride-8 logits to a mask, without ever holding logits at full resolution.
+"""Logits to a mask, without ever holding logits at full resolution.
 
-Bilinear interpolation is separable and local, so a band of output rows needs only a few rows of
-logits. Coordinates are global (output row r samples logits at (r + 0.5) * h / H - 0.5), so bands
-join without seams and equal `torch.nn.functional.interpolate(align_corners=False)` to rounding.
-
-In two steps, as the authors and MMSegmentation do, only those rows and columns of the network's
-input are interpolated that the band's pixels lie between, and the band from them.
+A mask is made in bands of rows, from the logits of a whole picture or while a view moves down it.
 
 Shapes: K classes, L labels, H and W height and width of the picture, n rows of a band.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from segnext.classes import Mask
-from segnext.inference.logits import PictureLogits, Tile, View
+from segnext.inference.cells import label_cells
+from segnext.inference.logits import Network, PictureLogits, open_views
+from segnext.inference.scores import (
+    averages_probabilities,
+    between_logits,
+    is_plain,
+    score_band,
+    single_tile,
+    values_per_row,
+    view_positions,
+)
+from segnext.inference.upsampling import BAND_VALUES, label_scores
+from segnext.inference.views import MovingView, RowSource
+from segnext.protocol import GREATEST_STRIDE, Protocol
+from segnext.spec import Normalization
 
-# About 16 MB of float32 a band: small beside any model, large enough to be fast.
-BAND_VALUES = 4_000_000
-
-# Of positions along an axis: both neighbouring pixels, and the weight of the second.
-Neighbours = tuple[Tensor, Tensor, Tensor]
+Confidence = npt.NDArray[np.float32]
 
 
-@torch.inference_mode()
+# Pixels of a band whose labels come cell by cell.
+CELL_PIXELS = 2_000_000
+
+
+@dataclass(frozen=True)
+class MaskBand:
+    """Some rows of a mask.
+
+    Attributes:
+        rows: Which rows of the picture.
+        labels: (n, W), uint8 or for more than 255 labels uint16.
+        confidence: Probability of each label, (n, W) float32 in 0-1, where it was asked for.
+    """
+
+    rows: slice
+    labels: Mask
+    confidence: Confidence | None = None
+
+
 def compute_mask(picture: PictureLogits) -> Mask:
     """Return the label of every pixel, (H, W), uint8 or for more than 255 labels uint16."""
-    classes = picture.views[0].tiles[0].logits.shape[0]
-    dtype = np.uint8 if max(2, classes) <= 255 else np.uint16
-    mask = np.empty((picture.height, picture.width), dtype=dtype)
-    for rows, scores in _iterate_bands(picture):
-        labels = scores.argmax(dim=0)
-        mask[rows] = labels.cpu().numpy()
-    return mask
+    return join_bands(label_bands(picture), picture.height, picture.width)[0]
 
 
-@torch.inference_mode()
-def compute_confidence(picture: PictureLogits) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def compute_confidence(picture: PictureLogits) -> Confidence:
     """Return the probability of the winning label of every pixel, (H, W) float32 in 0-1."""
-    confidence = np.empty((picture.height, picture.width), dtype=np.float32)
-    averaged = len(picture.views) > 1 or _averages_probabilities(picture.views[0], picture)
-    for rows, scores in _iterate_bands(picture):
-        probabilities = scores if averaged else scores.softmax(dim=0)
-        confidence[rows] = probabilities.amax(dim=0).cpu().numpy()
+    bands = label_bands(picture, confidence=True)
+    confidence = join_bands(bands, picture.height, picture.width)[1]
+    assert confidence is not None
     return confidence
 
 
-def _iterate_bands(picture: PictureLogits) -> Iterator[tuple[slice, Tensor]]:
-    """Yield row ranges and their scores (L, n, W).
+def stream_mask(
+    networks: Network | Sequence[Network],
+    image: RowSource,
+    normalization: Normalization,
+    protocol: Protocol,
+    *,
+    confidence: bool = False,
+) -> Iterator[MaskBand]:
+    """Predict a picture of any height from top to bottom, in memory that its height is not part of.
 
-    Scores are logits, or probabilities where the protocol averages these.
+    The labels are those of `compute_picture_logits` and `compute_mask`. Memory is bounded where the
+    protocol has windows and resizes nothing, or normalised inputs; a network that is fed the
+    whole picture sees it whole.
+
+    Args:
+        networks: Models in evaluation mode on the device to use, or runners.
+        image: (H, W, C): an array, or anything that gives arrays for slices of its rows.
+        normalization: Of as many channels.
+        protocol: Sizes, windows, scales, mirror and the rest.
+        confidence: Also compute probabilities.
+
+    Yields:
+        Bands of rows that join to the whole mask.
     """
-    classes = picture.views[0].tiles[0].logits.shape[0]
-    step = max(8, int(BAND_VALUES // (max(2, classes) * _values_per_row(picture))))
-    for first in range(0, picture.height, step):
+    views = open_views(networks, image, normalization, protocol)
+    return _label_moving(views, image.shape[0], image.shape[1], protocol, confidence=confidence)
+
+
+def label_bands(picture: PictureLogits, *, confidence: bool = False) -> Iterator[MaskBand]:
+    """Yield the mask of a picture from top to bottom.
+
+    Args:
+        picture: With all its tiles.
+        confidence: Also compute probabilities.
+    """
+    first = 0
+    while first < picture.height:
+        step = _band_rows(picture, confidence=confidence)
         rows = slice(first, min(first + step, picture.height))
-        if len(picture.views) == 1:
-            yield rows, _label_scores(_sample_view(picture.views[0], picture, rows))
-            continue
-        total: Tensor | None = None
-        for view in picture.views:
-            share = _label_scores(_sample_view(view, picture, rows))
-            if not _averages_probabilities(view, picture):
-                share = share.softmax(dim=0)
-            total = share if total is None else total.add_(share)
-        assert total is not None
-        yield rows, total / len(picture.views)
+        yield _label_band(picture, rows, confidence=confidence)
+        first = rows.stop
 
 
-def _values_per_row(picture: PictureLogits) -> float:
-    """Return how many values of a class one row of the picture takes at once."""
-    if picture.steps == 1:
-        return picture.width
-    # Every row and column lies between two of the network's input, or shares them with others.
-    return max(
-        max(picture.width, min(view.width, 2 * picture.width))
-        * max(1.0, min(view.height / picture.height, 2.0))
-        for view in picture.views
+def join_bands(
+    bands: Iterable[MaskBand], height: int, width: int
+) -> tuple[Mask, Confidence | None]:
+    """Put bands together to a mask (H, W) and, if they have it, its confidence (H, W)."""
+    mask: Mask | None = None
+    confidence: Confidence | None = None
+    for band in bands:
+        if mask is None:
+            mask = np.empty((height, width), dtype=band.labels.dtype)
+        mask[band.rows] = band.labels
+        if band.confidence is not None:
+            if confidence is None:
+                confidence = np.empty((height, width), dtype=np.float32)
+            confidence[band.rows] = band.confidence
+    assert mask is not None
+    return mask, confidence
+
+
+def _label_moving(
+    views: Sequence[MovingView], height: int, width: int, protocol: Protocol, *, confidence: bool
+) -> Iterator[MaskBand]:
+    first = 0
+    while first < height:
+        for view in views:
+            view.advance(_lowest(view, first, height))
+        picture = _seen(views, height, width, protocol)
+        # As many rows as these windows are enough for, one in any case.
+        ready = min(_finished(view, height) for view in views)
+        step = min(max(1, ready - first), _band_rows(picture, confidence=confidence))
+        rows = slice(first, min(first + step, height))
+        yield _label_band(picture, rows, confidence=confidence)
+        first = rows.stop
+        for view in views:
+            view.forget(int(first * view.height / height) - GREATEST_STRIDE - 1)
+
+
+def _seen(
+    views: Sequence[MovingView], height: int, width: int, protocol: Protocol
+) -> PictureLogits:
+    seen = tuple(view.seen() for view in views)
+    return PictureLogits(seen, height, width, protocol.overlap, protocol.steps)
+
+
+def _lowest(view: MovingView, row: int, height: int) -> int:
+    """Return the last row of a view that a row of the picture can depend on."""
+    return math.ceil((row + 1) * view.height / height) + GREATEST_STRIDE
+
+
+def _finished(view: MovingView, height: int) -> int:
+    """Return the first row of the picture that needs windows which are not there yet."""
+    if view.next_top is None:
+        return height
+    return math.floor((view.next_top - GREATEST_STRIDE) * height / view.height) - 1
+
+
+@torch.inference_mode()
+def _label_band(picture: PictureLogits, rows: slice, *, confidence: bool) -> MaskBand:
+    labels, probability = _find_labels(picture, rows, confidence=confidence)
+    classes = picture.views[0].tiles[0].logits.shape[0]
+    found = labels.cpu().numpy()
+    return MaskBand(
+        rows,
+        found.astype(np.uint8) if max(2, classes) <= 255 else found.astype(np.uint16),
+        None if probability is None else probability.cpu().numpy(),
     )
 
 
-def _averages_probabilities(view: View, picture: PictureLogits) -> bool:
-    return picture.overlap == "probabilities" and len(view.tiles) > 1
+def _find_labels(
+    picture: PictureLogits, rows: slice, *, confidence: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Return labels (n, W), and their probabilities if asked for."""
+    if not confidence and is_plain(picture):
+        ys, xs = view_positions(picture.views[0], picture, rows)
+        tile = single_tile(picture.views[0], picture, ys)
+        return label_cells(label_scores(tile.logits), *between_logits(tile, ys, xs)), None
+    scores = score_band(picture, rows)
+    labels = scores.argmax(dim=0)
+    if not confidence:
+        return labels, None
+    averaged = len(picture.views) > 1 or averages_probabilities(picture.views[0], picture)
+    probabilities = scores if averaged else scores.softmax(dim=0)
+    return labels, probabilities.amax(dim=0)
 
 
-def _label_scores(logits: Tensor) -> Tensor:
-    """Give a single logit its silent partner: softmax over (0, z) is the sigmoid of z."""
-    if logits.shape[0] > 1:
-        return logits
-    return torch.cat([torch.zeros_like(logits), logits])
-
-
-def _sample_view(view: View, picture: PictureLogits, rows: slice) -> Tensor:
-    """Compute scores of a band of the picture (K or L, n, W) from one view of it."""
-    ys = _positions(rows.start, rows.stop, picture.height, view.height)
-    xs = _positions(0, picture.width, picture.width, view.width)
-    if view.mirrored:
-        xs = view.width - 1 - xs
-    if picture.steps == 1 or (view.height, view.width) == (picture.height, picture.width):
-        return _sample_places(view, picture, ys, xs)
-    seen_rows, vertical = _between(ys, view.height)
-    seen_columns, horizontal = _between(xs, view.width)
-    seen = _sample_places(view, picture, seen_rows, seen_columns)
-    return _interpolate(seen, vertical, horizontal)
-
-
-def _between(positions: Tensor, size: int) -> tuple[Tensor, Neighbours]:
-    """Return the whole positions next to others, each once, and how these lie between them."""
-    low, high, part = _neighbours(positions + 0.5, size)
-    places, indices = torch.unique(torch.cat([low, high]), return_inverse=True)
-    return places.double(), (indices[: len(low)], indices[len(low) :], part)
-
-
-def _sample_places(view: View, picture: PictureLogits, ys: Tensor, xs: Tensor) -> Tensor:
-    """Compute scores where view rows ys (n,) and columns xs (m,) cross, in view pixels."""
-    if len(view.tiles) == 1:
-        return _sample_tile(view.tiles[0], ys, xs)
-    device = view.tiles[0].logits.device
-    probabilities = _averages_probabilities(view, picture)
-    classes = view.tiles[0].logits.shape[0]
-    labels = max(2, classes) if probabilities else classes
-    total = torch.zeros(labels, len(ys), len(xs), device=device)
-    count = torch.zeros(len(ys), len(xs), device=device)
-    for tile in view.tiles:
-        covered_rows = _covered(ys, tile.top, tile.height)
-        covered_columns = _covered(xs, tile.left, tile.width)
-        if covered_rows.start == covered_rows.stop or covered_columns.start == covered_columns.stop:
-            continue
-        sampled = _sample_tile(tile, ys[covered_rows], xs[covered_columns])
-        if probabilities:
-            sampled = _label_scores(sampled).softmax(dim=0)
-        total[:, covered_rows, covered_columns] += sampled
-        count[covered_rows, covered_columns] += 1
-    return total / count
-
-
-def _positions(first: int, last: int, picture_size: int, view_size: int) -> Tensor:
-    """Return where picture pixels first..last-1 lie in the view, in view pixels (float64)."""
-    pixels = torch.arange(first, last, dtype=torch.float64)
-    return (pixels + 0.5) * (view_size / picture_size) - 0.5
-
-
-def _covered(positions: Tensor, start: int, length: int) -> slice:
-    """Return the run of positions whose nearest pixel lies in [start, start + length)."""
-    inside = (positions >= start - 0.5) & (positions < start + length - 0.5)
-    indices = inside.nonzero().flatten()
-    return slice(int(indices[0]), int(indices[-1]) + 1) if len(indices) else slice(0, 0)
-
-
-def _sample_tile(tile: Tile, ys: Tensor, xs: Tensor) -> Tensor:
-    """Interpolate a tile's logits at view positions ys (n,) and xs (m,): (K, n, m)."""
-    _, height, width = tile.logits.shape
-    vertical = _neighbours((ys - tile.top + 0.5) * (height / tile.height), height)
-    horizontal = _neighbours((xs - tile.left + 0.5) * (width / tile.width), width)
-    return _interpolate(tile.logits, vertical, horizontal)
-
-
-def _interpolate(scores: Tensor, vertical: Neighbours, horizontal: Neighbours) -> Tensor:
-    """Interpolate scores (K, h, w) at n rows and m columns: (K, n, m)."""
-    low_y, high_y, part_y = vertical
-    low_x, high_x, part_x = horizontal
-    device = scores.device
-    # Columns first, on the few rows that the band touches.
-    first, last = int(low_y.min()), int(high_y.max())
-    touched = scores[:, first : last + 1]
-    stretched = torch.lerp(
-        touched.index_select(2, low_x.to(device)),
-        touched.index_select(2, high_x.to(device)),
-        part_x.to(device),
-    )
-    return torch.lerp(
-        stretched.index_select(1, (low_y - first).to(device)),
-        stretched.index_select(1, (high_y - first).to(device)),
-        part_y.to(device)[:, None],
-    )
-
-
-def _neighbours(edges: Tensor, size: int) -> Neighbours:
-    """Return where positions given as pixel edges lie between the pixels of an axis."""
-    centres = (edges - 0.5).clamp(0, size - 1)
-    low = centres.floor().long()
-    return low, (low + 1).clamp(max=size - 1), (centres - low).float()
+def _band_rows(picture: PictureLogits, *, confidence: bool) -> int:
+    """Return how many rows of the picture are computed at once."""
+    if not confidence and is_plain(picture):
+        return max(8, CELL_PIXELS // picture.width)
+    classes = picture.views[0].tiles[0].logits.shape[0]
+    return max(8, int(BAND_VALUES // (max(2, classes) * values_per_row(picture))))

@@ -6,16 +6,15 @@ from dataclasses import replace
 from segnext.classes import Mask
 from segnext.data.images import Image
 from segnext.data.reading import LabelledImages, read_ahead
-from segnext.inference.logits import PictureLogits, compute_picture_logits
+from segnext.inference.logits import Network, PictureLogits, compute_picture_logits
 from segnext.inference.masks import compute_mask
 from segnext.metrics import ConfusionMatrix
-from segnext.models import SegNeXt
 from segnext.protocol import Protocol
 from segnext.spec import ModelSpec, Normalization
 
 
 def score_images(
-    models: SegNeXt | Sequence[SegNeXt],
+    models: Network | Sequence[Network],
     spec: ModelSpec,
     images: LabelledImages,
     *,
@@ -25,7 +24,7 @@ def score_images(
     """Predict pictures at their own size by the spec's protocol and count the pixels.
 
     Args:
-        models: In evaluation mode, on the device to use; several are an ensemble.
+        models: Models in evaluation mode on the device to use, or runners; several are an ensemble.
         spec: Classes, normalisation and protocol.
         images: The split; masks hold train ids of `spec.classes`.
         indices: Which pictures; every one if not given.
@@ -37,7 +36,7 @@ def score_images(
 
 
 def score_protocols(
-    models: SegNeXt | Sequence[SegNeXt],
+    models: Network | Sequence[Network],
     spec: ModelSpec,
     images: LabelledImages,
     protocols: Sequence[Protocol],
@@ -48,7 +47,7 @@ def score_protocols(
     """Predict pictures by several protocols in one pass: each picture is read once.
 
     Args:
-        models: In evaluation mode, on the device to use; several are an ensemble.
+        models: Models in evaluation mode on the device to use, or runners; several are an ensemble.
         spec: Classes and normalisation.
         images: The split; masks hold train ids of `spec.classes`.
         protocols: Which; one that is given twice is run once.
@@ -71,7 +70,7 @@ def score_protocols(
 
 
 def _predict(
-    models: SegNeXt | Sequence[SegNeXt],
+    models: Network | Sequence[Network],
     image: Image,
     normalization: Normalization,
     protocols: Sequence[Protocol],

@@ -70,7 +70,7 @@ class NMF(nn.Module):
         Returns:
             Bases (B, D, R) and coefficients (B, R, N), both non-negative.
         """
-        coefficients = functional.softmax(bases.mT @ features, dim=1)
+        coefficients = functional.softmax(bases.transpose(1, 2) @ features, dim=1)
         for _ in range(self.train_steps if self.training else self.eval_steps):
             coefficients = _update_coefficients(features, bases, coefficients)
             bases = _update_bases(features, bases, coefficients)
@@ -85,14 +85,17 @@ class NMF(nn.Module):
 
 
 def _update_coefficients(features: Tensor, bases: Tensor, coefficients: Tensor) -> Tensor:
-    numerator = bases.mT @ features
-    denominator = (bases.mT @ bases) @ coefficients + EPSILON
+    # Not `.mT`, which OpenVINO cannot convert.
+    transposed = bases.transpose(1, 2)
+    numerator = transposed @ features
+    denominator = (transposed @ bases) @ coefficients + EPSILON
     return coefficients * numerator / denominator
 
 
 def _update_bases(features: Tensor, bases: Tensor, coefficients: Tensor) -> Tensor:
-    numerator = features @ coefficients.mT
-    denominator = bases @ (coefficients @ coefficients.mT) + EPSILON
+    transposed = coefficients.transpose(1, 2)
+    numerator = features @ transposed
+    denominator = bases @ (coefficients @ transposed) + EPSILON
     return bases * numerator / denominator
 
 

@@ -2,7 +2,7 @@
 
 import functools
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -20,16 +20,20 @@ from segnext.data.images import Image
 from segnext.drawing import Picture, overlay, overlay_with_legend, write_mask_png, write_png
 from segnext.errors import UsageError
 from segnext.inference import (
-    PictureLogits,
-    choose_device,
+    Source,
     compute_confidence,
     compute_mask,
     compute_picture_logits,
-    place_model,
+    open_networks,
+    stream_mask,
 )
+from segnext.inference.labels_only import compute_labels
+from segnext.inference.masks import Confidence, join_bands
 from segnext.spec import ModelSpec, Protocol
-from segnext.weights import load_models, spec_of
-from segnext.weights.ensemble import Source
+from segnext.weights import spec_of
+
+# Of windows: beyond it they are streamed, and confidence is computed by another run.
+KEPT_LOGITS = 25_000_000
 
 Photo = str | Path | PIL.Image.Image | npt.NDArray[Any] | Tensor
 
@@ -55,12 +59,18 @@ class Prediction:
     image: Image
     mask: Mask
     classes: Classes
-    _logits: PictureLogits
+    _compute_confidence: Callable[[], Confidence]
 
     @functools.cached_property
     def confidence(self) -> npt.NDArray[np.float32]:
-        """Probability of each pixel's label, (H, W) in 0-1; computed when first asked for."""
-        return compute_confidence(self._logits)
+        """Probability of each pixel's label, (H, W) in 0-1; computed when first asked for.
+
+        Of a large picture in windows, whose logits are not kept, that runs the network again.
+
+        Raises:
+            UsageError: The network is an exported file that gives labels only.
+        """
+        return self._compute_confidence()
 
     @functools.cached_property
     def areas(self) -> Mapping[str, Area]:
@@ -110,13 +120,22 @@ class Predictor:
     """Predict masks with a model or an ensemble, on one device, by one protocol.
 
     Args:
-        model: A model with a spec, a weights file, name or URL, a cross-validation's folder, or a
-            list of these, whose probabilities are averaged.
+        model: A model with a spec, a weights file, name or URL, a cross-validation's folder, a file
+            that `segnext export` wrote, or a list of these, whose probabilities are averaged.
+        backend: What runs the network (`segnext.inference.BACKENDS`); `auto` takes the fastest
+            that is installed and fits.
         device: `cpu`, `cuda` or `mps`; the fastest there is if not given.
+        threads: To compute with; the backend's own choice if not given.
+        precision: `float32`, `bfloat16` or `float16`.
         protocol: Sizes, windows, scales and mirror; the weights' own if not given.
 
+    Attributes:
+        spec: What the first model says about itself.
+        backend: Name of what runs the network, as `auto` chose it.
+        protocol: By which pictures become masks.
+
     Raises:
-        UsageError: A model has no spec, or several do not fit together.
+        UsageError: A model has no spec, several do not fit together, or the backend cannot be had.
         WeightsError: The weights cannot be loaded.
     """
 
@@ -124,14 +143,22 @@ class Predictor:
         self,
         model: Source | Sequence[Source],
         *,
+        backend: str = "auto",
         device: str | None = None,
+        threads: int | None = None,
+        precision: str = "float32",
         protocol: Protocol | None = None,
     ) -> None:
-        models = load_models(model)
-        self.spec: ModelSpec = spec_of(models[0])
+        self._networks = open_networks(
+            model, backend=backend, device=device, threads=threads, precision=precision
+        )
+        self.spec: ModelSpec = spec_of(self._networks[0])
         self.protocol = protocol or self.spec.protocol
-        self.device = choose_device(device)
-        self.models = tuple(place_model(model, self.device).eval() for model in models)
+        self.backend = self._networks[0].name
+
+    def __repr__(self) -> str:
+        classes = self.spec.classes.num_classes
+        return f"Predictor({self.spec.model}, {classes} classes, {self.backend})"
 
     @overload
     def __call__(self, photos: Photo) -> Prediction: ...
@@ -171,8 +198,39 @@ class Predictor:
 
     def predict(self, image: Image) -> Prediction:
         """Predict a picture (H, W, C) that `read` returned."""
-        logits = compute_picture_logits(self.models, image, self.spec.normalization, self.protocol)
-        return Prediction(image, compute_mask(logits), self.spec.classes, logits)
+        spec, networks, protocol = self.spec, self._networks, self.protocol
+        if any(network.output == "labels" for network in networks):
+            mask = compute_labels(networks, image, spec.normalization, protocol)
+            return Prediction(image, mask, spec.classes, _refuse_confidence)
+        if self._keeps_logits(image):
+            logits = compute_picture_logits(networks, image, spec.normalization, protocol)
+            confidence = functools.partial(compute_confidence, logits)
+            return Prediction(image, compute_mask(logits), spec.classes, confidence)
+        bands = stream_mask(networks, image, spec.normalization, protocol)
+        mask, _ = join_bands(bands, image.shape[0], image.shape[1])
+        again = functools.partial(self._stream_confidence, image)
+        return Prediction(image, mask, spec.classes, again)
+
+    def _keeps_logits(self, image: Image) -> bool:
+        """Tell whether a picture's logits are few enough to be kept until somebody asks."""
+        if self.protocol.window is None:
+            return True
+        views = len(self.protocol.scales) * (2 if self.protocol.flip else 1) * len(self._networks)
+        pixels: int = image.shape[0] * image.shape[1]
+        return self.spec.classes.num_classes * pixels / 64 * views <= KEPT_LOGITS
+
+    def _stream_confidence(self, image: Image) -> Confidence:
+        bands = stream_mask(
+            self._networks, image, self.spec.normalization, self.protocol, confidence=True
+        )
+        _, confidence = join_bands(bands, image.shape[0], image.shape[1])
+        assert confidence is not None
+        return confidence
+
+
+def _refuse_confidence() -> Confidence:
+    msg = "this file gives labels without probabilities; export with --output logits"
+    raise UsageError(msg)
 
 
 def _from_pil(photo: PIL.Image.Image, channels: int) -> npt.NDArray[Any]:

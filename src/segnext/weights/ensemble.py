@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from segnext.errors import UsageError, WeightsError
 from segnext.models import SegNeXt
@@ -32,9 +33,24 @@ def load_models(source: Source | Sequence[Source]) -> tuple[SegNeXt, ...]:
     if not models:
         msg = "no weights given: an ensemble has one model or more"
         raise UsageError(msg)
-    first = spec_of(models[0])
-    for model in models[1:]:
-        spec = spec_of(model)
+    check_same_classes([spec_of(model) for model in models])
+    return models
+
+
+class Described(Protocol):
+    """A model, or a runner over one."""
+
+    spec: ModelSpec | None
+
+
+def check_same_classes(specs: Sequence[ModelSpec]) -> None:
+    """Refuse models that cannot answer together.
+
+    Raises:
+        UsageError: The classes or the normalisation differ.
+    """
+    first = specs[0]
+    for spec in specs[1:]:
         if (spec.classes.names, spec.normalization) != (first.classes.names, first.normalization):
             msg = (
                 "the models of an ensemble must have the same classes and normalisation; "
@@ -43,10 +59,9 @@ def load_models(source: Source | Sequence[Source]) -> tuple[SegNeXt, ...]:
                 f"{first.normalization.mean}"
             )
             raise UsageError(msg)
-    return models
 
 
-def spec_of(model: SegNeXt) -> ModelSpec:
+def spec_of(model: Described) -> ModelSpec:
     """Return what a model's inputs and outputs mean.
 
     Raises:
