@@ -28,6 +28,7 @@ class GraphDescription:
             float32, normalised.
         size: Height and width of the input; `None` takes any of 32 px or more.
         batch: Pictures at once; `None` takes any number.
+        multiple: Of which the sides must be.
         precision: Of the arithmetic: `float32`, `float16` or `int8`.
     """
 
@@ -36,6 +37,7 @@ class GraphDescription:
     pixels: bool = False
     size: tuple[int, int] | None = None
     batch: int | None = None
+    multiple: int = 1
     precision: str = "float32"
 
     def to_json(self) -> str:

@@ -55,6 +55,7 @@ def export_program(
     size: tuple[int, int] | None = None,
     batch: int | None = None,
     pixels: bool = False,
+    multiple: int = 1,
     device: torch.device | None = None,
 ) -> ExportedProgram:
     """Export a network by `torch.export`; without `size` or `batch` these stay open.
@@ -65,6 +66,7 @@ def export_program(
         size: H and W of every input.
         batch: B of every input.
         pixels: As in `example_input`.
+        multiple: Of which open sides will be.
         device: Where the network lies.
     """
     example = example_input(channels=channels, size=size, batch=batch, pixels=pixels, device=device)
@@ -74,6 +76,9 @@ def export_program(
         dynamic[0] = Dim.DYNAMIC
     if size is None:
         dynamic |= {rows: Dim.DYNAMIC, columns: Dim.DYNAMIC}
+    if size is None and multiple > 1:
+        height, width = (Dim(f"{side}_in_{multiple}") for side in ("height", "width"))
+        dynamic |= {rows: multiple * height, columns: multiple * width}
     with _quiet():
         return torch.export.export(module, (example,), dynamic_shapes=(dynamic,))
 

@@ -218,14 +218,18 @@ def view_sizes(runner: Runner, size: Size, protocol: Protocol, scale: float) -> 
     """Return the sizes that a picture takes on its way to a network.
 
     Args:
-        runner: Of the network; one for a single size is fed that size if there are no windows.
+        runner: Of the network; one for a single size, or for multiples, is fed such sizes if there
+            are no windows.
         size: Height and width of the picture.
         protocol: Its sizes.
         scale: One of its scales.
     """
     if runner.size is not None and protocol.window is None:
         return [runner.size]
-    return resized_sizes(size, protocol, scale)
+    sizes = resized_sizes(size, protocol, scale)
+    if runner.multiple > 1 and protocol.window is None and protocol.pad_to_multiple is None:
+        sizes.append(round_up(sizes[-1], runner.multiple))
+    return sizes
 
 
 class MovingView:

@@ -28,6 +28,7 @@ class Runner(ABC):
 
     Attributes:
         description: What an exported file said about itself; `None` for a model in memory.
+        multiple: Of which the sides of images must be.
         spec: What images and logits mean; `None` for a model that does not know.
     """
 
@@ -37,11 +38,13 @@ class Runner(ABC):
         self.device = device
         self.description: GraphDescription | None = None
         self.spec: ModelSpec | None = None
+        self.multiple = 1
 
     def describe_as(self, description: GraphDescription) -> None:
         """Take over what an exported file said about itself."""
         self.description = description
         self.spec = description.spec
+        self.multiple = description.multiple
 
     @property
     def output(self) -> Output:
@@ -104,6 +107,12 @@ class Runner(ABC):
             raise UsageError(msg)
         if min(height, width) < MIN_SIZE:
             msg = f"images of {height}x{width} px are too small: at least {MIN_SIZE}x{MIN_SIZE}"
+            raise UsageError(msg)
+        if height % self.multiple or width % self.multiple:
+            msg = (
+                f"{self.name} takes sides in multiples of {self.multiple} px here, got "
+                f"{height}x{width}"
+            )
             raise UsageError(msg)
         if output == "logits" and self.output == "labels":
             msg = (

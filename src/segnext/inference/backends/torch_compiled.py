@@ -18,8 +18,11 @@ from segnext.inference.backends.torch_eager import fold_on
 from segnext.inference.description import KEY, parse_description
 from segnext.inference.graphs import export_program
 from segnext.models import SegNeXt
+from segnext.protocol import GREATEST_STRIDE
 
 PACKAGE_SUFFIX = ".pt2"
+# Inductor cannot reason about sizes that round up at each stage.
+MULTIPLE = GREATEST_STRIDE
 
 
 def missing_compiler() -> str | None:
@@ -39,13 +42,17 @@ def open_compiled(model: SegNeXt, device: torch.device, precision: str) -> Runne
 
 
 def open_aot(model: SegNeXt, device: torch.device, precision: str) -> Runner:
-    """Compile a folded model ahead of time, for any shape, and run the result."""
+    """Compile a folded model ahead of time, for sides in multiples of 32, and run the result."""
     folded = fold_on(model, device, precision)
-    program = export_program(folded, channels=model.config.in_channels, device=device)
+    program = export_program(
+        folded, channels=model.config.in_channels, multiple=MULTIPLE, device=device
+    )
     with tempfile.TemporaryDirectory() as folder:
         package = compile_package(program, Path(folder) / f"model{PACKAGE_SUFFIX}", {})
         loaded: Any = torch._inductor.aoti_load_package(str(package))
-    return ModuleRunner("aotinductor", loaded, model.config.in_channels, device)
+    runner = ModuleRunner("aotinductor", loaded, model.config.in_channels, device)
+    runner.multiple = MULTIPLE
+    return runner
 
 
 def compile_package(

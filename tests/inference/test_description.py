@@ -1,0 +1,34 @@
+import json
+
+import pytest
+
+from segnext.classes import Classes
+from segnext.errors import WeightsError
+from segnext.inference.description import KEY, GraphDescription, parse_description
+from segnext.spec import ModelSpec
+
+SPEC = ModelSpec("segnext_tiny", {"num_classes": 2}, Classes(("sky", "road")), license="MIT")
+
+
+@pytest.mark.parametrize("size", [None, (64, 96)])
+def test_round_trip(size: tuple[int, int] | None) -> None:
+    description = GraphDescription(SPEC, "labels", pixels=True, size=size, batch=1)
+    properties = description.to_properties()
+    assert parse_description(properties[KEY], "a.onnx") == description
+    assert json.loads(properties["class_names"]) == ["sky", "road"]
+    assert len(json.loads(properties["palette"])) == 2
+    assert json.loads(properties["mean"]) == [0.485, 0.456, 0.406]
+    assert properties["license"] == "MIT"
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"size": 3}', '{"spec": {}, "size": null}'])
+def test_damaged_descriptions_are_refused(text: str) -> None:
+    with pytest.raises(WeightsError, match=r"a\.onnx: its description is damaged \("):
+        parse_description(text, "a.onnx")
+
+
+def test_files_of_others_are_refused() -> None:
+    with pytest.raises(
+        WeightsError, match=r"a\.onnx: does not say which classes .* segnext export"
+    ):
+        parse_description(None, "a.onnx")
