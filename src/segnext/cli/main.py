@@ -14,6 +14,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from segnext import __version__
+from segnext.cli.benchmark import benchmark
 from segnext.cli.data_check import data_check
 from segnext.cli.data_classes import data_classes
 from segnext.cli.data_formats import data_formats
@@ -61,6 +62,7 @@ app.command()(plan)
 app.command()(train)
 app.command()(evaluate)
 app.command()(predict)
+app.command()(benchmark)
 app.command("import-weights")(import_weights)
 app.command()(models)
 data_app.command()(synthetic)

@@ -9,7 +9,7 @@ Attention Better Than Matrix Decomposition?", arXiv 2109.04553, section 3. Notab
   same for every image, so predictions repeat to the bit and do not depend on the batch.
 - The arithmetic of the decomposition stays in float32, under autocast and in half models.
 - The squeeze is applied to each stage at the stage's own resolution, before resizing: a 1x1
-  convolution commutes with bilinear resizing, and this costs a seventh of the reference's order.
+  convolution commutes with bilinear resizing, and this costs a quarter of the reference's order.
 
 Shapes: B batch, C channels, h and w height and width of the finest stage read, N = h * w,
 D decoder width, R rank, K classes.
