@@ -18,6 +18,7 @@ from segnext.cli.options import (
     Group,
     IgnoreIndex,
     Overlap,
+    Precision,
     ProtocolName,
     Scales,
     ShortSide,
@@ -50,6 +51,7 @@ def evaluate(
     device: Device = None,
     backend: Backend = "eager",
     threads: Threads = None,
+    precision: Precision = "float32",
     format_: Format = None,
     group: Group = None,
     ignore_index: IgnoreIndex = None,
@@ -77,7 +79,9 @@ def evaluate(
     from segnext.inference.protocols import find_dataset
     from segnext.weights import spec_of
 
-    networks = open_networks(weights, backend=backend, device=device, threads=threads)
+    networks = open_networks(
+        weights, backend=backend, device=device, threads=threads, precision=precision
+    )
     spec = spec_of(networks[0])
     folder = open_folder(
         data,

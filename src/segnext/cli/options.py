@@ -41,6 +41,10 @@ Backend = Annotated[
         "installed. An exported file has its own."
     ),
 ]
+Precision = Annotated[
+    str,
+    typer.Option(help="float32, bfloat16 or float16, where backend and device have units for it."),
+]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Threads to compute with; all cores by default.")
 ]

@@ -13,6 +13,7 @@ from segnext.cli.options import (
     Device,
     Flip,
     Overlap,
+    Precision,
     ProtocolName,
     Scales,
     ShortSide,
@@ -47,6 +48,7 @@ def predict(
     device: Device = None,
     backend: Backend = "auto",
     threads: Threads = None,
+    precision: Precision = "float32",
 ) -> None:
     """Predict masks: a palette PNG and an overlay for each picture, and the areas of all classes.
 
@@ -62,7 +64,9 @@ def predict(
 
     images = find_images(paths)
     files = member_files(weights)
-    networks = open_networks(files, backend=backend, device=device, threads=threads)
+    networks = open_networks(
+        files, backend=backend, device=device, threads=threads, precision=precision
+    )
     spec = spec_of(networks[0])
     chosen = build_protocol(
         spec.protocol,
