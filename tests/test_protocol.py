@@ -80,7 +80,10 @@ def test_the_old_home_leads_to_the_same_class() -> None:
             r"either resized or padded to multiples, got resize_to_multiple 16 and pad_to",
         ),
         ({"steps": 3}, r"steps of a protocol is 1 or 2, got 3"),
-        ({"overlap": "labels"}, r"overlap of a protocol is logits or probabilities or blend, got 'labels'"),
+        (
+            {"overlap": "labels"},
+            r"overlap of a protocol is logits or probabilities or blend, got 'labels'",
+        ),
         ({"rounding": "down"}, r"rounding of a protocol is nearest or mmcv, got 'down'"),
         ({"resample": "logits"}, r"resample of a protocol is inputs or pixels, got 'logits'"),
     ],

@@ -16,6 +16,7 @@ _HOMES = {
     "create_encoder": "segnext.models",
     "create_model": "segnext.models",
     "evaluate": "segnext.evaluation",
+    "export": "segnext.deploy",
     "list_datasets": "segnext.data.datasets.registry",
     "list_models": "segnext.models",
     "list_recipes": "segnext.training.recipes",
@@ -35,6 +36,7 @@ __all__ = [
     "create_encoder",
     "create_model",
     "evaluate",
+    "export",
     "list_datasets",
     "list_models",
     "list_recipes",
@@ -49,6 +51,7 @@ __all__ = [
 if TYPE_CHECKING:
     from segnext.classes import Classes
     from segnext.data.datasets.registry import list_datasets
+    from segnext.deploy import export
     from segnext.evaluation import evaluate
     from segnext.models import create_encoder, create_model, list_models
     from segnext.predict import Predictor

@@ -21,6 +21,7 @@ from segnext.cli.data_formats import data_formats
 from segnext.cli.data_prepare import data_prepare
 from segnext.cli.data_submission import data_submission
 from segnext.cli.evaluate import evaluate
+from segnext.cli.export import export
 from segnext.cli.import_weights import import_weights
 from segnext.cli.models import models
 from segnext.cli.plan import plan
@@ -62,6 +63,7 @@ app.command()(plan)
 app.command()(train)
 app.command()(evaluate)
 app.command()(predict)
+app.command()(export)
 app.command()(benchmark)
 app.command("import-weights")(import_weights)
 app.command()(models)

@@ -110,6 +110,9 @@ def export_onnx(
         )
     model = converted.model_proto
     _name_sizes(model)
+    # Where a node came from, with the paths of this machine.
+    for node in (*model.graph.node, *model.graph.value_info):
+        del node.metadata_props[:]
     model.producer_name = "segnext"
     for key, value in properties.items():
         onnx.helper.set_model_props(

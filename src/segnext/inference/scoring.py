@@ -6,7 +6,8 @@ from dataclasses import replace
 from segnext.classes import Mask
 from segnext.data.images import Image
 from segnext.data.reading import LabelledImages, read_ahead
-from segnext.inference.logits import Network, PictureLogits, compute_picture_logits
+from segnext.inference.labels_only import compute_labels
+from segnext.inference.logits import Network, PictureLogits, as_runners, compute_picture_logits
 from segnext.inference.masks import compute_mask
 from segnext.metrics import ConfusionMatrix
 from segnext.protocol import Protocol
@@ -75,6 +76,12 @@ def _predict(
     normalization: Normalization,
     protocols: Sequence[Protocol],
 ) -> dict[Protocol, Mask]:
+    runners = as_runners(models)
+    if any(runner.output == "labels" for runner in runners):
+        return {
+            protocol: compute_labels(runners, image, normalization, protocol)
+            for protocol in protocols
+        }
     seen: dict[Protocol, PictureLogits] = {}
     masks = {}
     for protocol in protocols:
