@@ -100,9 +100,11 @@ def run_heat(
     name: str, contestants: Sequence[Contestant], options: argparse.Namespace, folder: Path
 ) -> Heat:
     heat = Heat(name, load_before=os.getloadavg()[0])
-    outputs = ["step"] if options.training else ["labels", "logits"]
+    outputs = ["labels", "logits"]
     if options.memory:
         outputs = ["labels"]
+    elif options.training:
+        outputs = ["step"]
     if not options.memory:
         take_turns(heat, contestants, outputs, options, folder)
         print(f"## {name}\n\n{time_table(heat, outputs)}\n", flush=True)

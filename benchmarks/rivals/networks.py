@@ -56,7 +56,7 @@ def build_segnext(size: str, classes: int, weights: Path) -> nn.Module:
     tensors = load_file(weights)
     bases = tensors.pop(FIRST_BASES)
     network, _ = build_from_state_dict(convert_state_dict(tensors))
-    # An "expected" copy: both must have one shape, or the sides would not be the same function.
+    # With first bases of its own it would be another function; a different rank fails here.
     network.decoder.hamburger.nmf.initial_bases.copy_(bases)
     return network
 

@@ -24,6 +24,11 @@ def test_weights_models_and_runners(scene_weights: Path) -> None:
     torch.testing.assert_close(several[0].run(images), several[2].run(images), atol=1e-3, rtol=0)
 
 
+def test_without_a_backend_a_model_runs_as_it_was_trained(scene_weights: Path) -> None:
+    (network,) = open_networks(scene_weights, backend=None, device="cpu")
+    assert network.name == "eager"
+
+
 def test_networks_of_other_classes_do_not_answer_together(
     scene_weights: Path, tmp_path: Path
 ) -> None:

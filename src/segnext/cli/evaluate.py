@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from segnext.cli.options import (
-    Backend,
+    BACKEND_HELP,
     Data,
     DatasetName,
     Device,
@@ -49,7 +49,10 @@ def evaluate(
     overlap: Overlap = None,
     flip: Flip = False,
     device: Device = None,
-    backend: Backend = "eager",
+    backend: Annotated[
+        str | None,
+        typer.Option(help=f"{BACKEND_HELP} [default: eager]"),
+    ] = None,
     threads: Threads = None,
     precision: Precision = "float32",
     format_: Format = None,

@@ -86,7 +86,7 @@ def export(
 
     The file is loaded back and compared with PyTorch before it counts; what was found is printed
     and written to OUT.report.json. Classes, colours and normalisation are in the file: segnext
-    predict and evaluate take it like weights.
+    predict takes it like weights.
 
     Example: segnext export best.safetensors roads.xml --int8 --data roads/
     """

@@ -33,14 +33,12 @@ Weights = Annotated[
 Device = Annotated[
     str | None, typer.Option(help="cpu, cuda or mps; the fastest there is by default.")
 ]
-Backend = Annotated[
-    str,
-    typer.Option(
-        help="What runs the network: eager (the model as it was trained), folded, openvino, "
-        "onnxruntime, compiled, aotinductor, cuda_graphs, or auto for the fastest that is "
-        "installed. An exported file has its own."
-    ),
-]
+BACKEND_HELP = (
+    "What runs the network: eager (the model as it was trained), folded, openvino, onnxruntime, "
+    "compiled, aotinductor, cuda_graphs, or auto for the fastest that is installed. An exported "
+    "file has its own."
+)
+Backend = Annotated[str, typer.Option(help=BACKEND_HELP)]
 Precision = Annotated[
     str,
     typer.Option(help="float32, bfloat16 or float16, where backend and device have units for it."),

@@ -77,7 +77,7 @@ def compare_protocols(
     default: Protocol | None = None,
     dataset: str | None = None,
     device: str | None = None,
-    backend: str = "eager",
+    backend: str | None = None,
     stitch: bool = False,
     on_image: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Comparison:

@@ -91,7 +91,7 @@ def evaluate(
     protocol: Protocol | str | None = None,
     dataset: str | None = None,
     device: str | None = None,
-    backend: str = "eager",
+    backend: str | None = None,
     group: str | None = None,
     ignore_index: tuple[int, ...] = (),
     split_seed: int = 0,
@@ -110,8 +110,8 @@ def evaluate(
             if not given.
         dataset: Whose rules a name stands for; known from the data or the classes if not given.
         device: `cpu`, `cuda` or `mps`; the fastest there is if not given.
-        backend: What runs the network, as in `open_runner`; the model as it was trained if not
-            given.
+        backend: What runs the network, as in `open_runner`; if not given the model as it was
+            trained, or an exported file's own runtime.
         group: As in training, for folders without splits.
         ignore_index: Mask values that count for nothing, besides 255.
         split_seed: As in training, for folders without splits.

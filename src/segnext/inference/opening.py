@@ -20,7 +20,7 @@ logger = logging.getLogger("segnext")
 def open_networks(
     source: Source | Sequence[Source],
     *,
-    backend: str = AUTO,
+    backend: str | None = AUTO,
     device: str | None = None,
     threads: int | None = None,
     precision: str = "float32",
@@ -30,7 +30,8 @@ def open_networks(
     Args:
         source: A model, a runner, weights as `load_model` takes them, the folder of a
             cross-validation, or a file that `segnext export` wrote; or a list of these.
-        backend: As in `open_runner`.
+        backend: As in `open_runner`; `None` runs a model as it was trained, and a file in its own
+            runtime.
         device: As in `open_runner`.
         threads: As in `open_runner`.
         precision: As in `open_runner`.
@@ -52,9 +53,10 @@ def open_networks(
             runners.append(one)
             continue
         exported = is_exported(one)
+        chosen = backend or (AUTO if exported else "eager")
         for network in [one] if exported else load_models(one):
             runner = open_runner(
-                network, backend=backend, device=device, threads=threads, precision=precision
+                network, backend=chosen, device=device, threads=threads, precision=precision
             )
             if exported:
                 _say_terms(runner.name, spec_of(runner))

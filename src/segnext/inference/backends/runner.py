@@ -7,6 +7,7 @@ logits.
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -155,7 +156,27 @@ class ModuleRunner(Runner):
 
 
 def resize_logits(logits: Tensor, height: int, width: int) -> Tensor:
-    """Interpolate logits (B, K, h, w) to full resolution, (B, K, H, W)."""
-    return functional.interpolate(
-        logits, size=(height, width), mode="bilinear", align_corners=False
+    """Interpolate logits to full resolution.
+
+    Args:
+        logits: (B, K, h, w).
+        height: H in pixels.
+        width: W in pixels.
+
+    Returns:
+        (B, K, H, W), the same numbers as `interpolate`. On CPUs it lies channels_last, where the
+        kernel works on all classes of a pixel at once, in memory that numpy asked huge pages for:
+        touching the pages of so large a tensor costs more than its arithmetic.
+    """
+    if logits.device.type != "cpu" or logits.dtype != torch.float32 or logits.requires_grad:
+        return functional.interpolate(
+            logits, size=(height, width), mode="bilinear", align_corners=False
+        )
+    batch, classes = logits.shape[:2]
+    held = torch.from_numpy(np.empty((batch, height, width, classes), dtype=np.float32))
+    return torch.ops.aten.upsample_bilinear2d.out(  # type: ignore[no-any-return]
+        logits.contiguous(memory_format=torch.channels_last),
+        [height, width],
+        False,
+        out=held.permute(0, 3, 1, 2),
     )
