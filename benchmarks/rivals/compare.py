@@ -59,6 +59,12 @@ def main() -> None:
     done: list[Heat] = []
     with tempfile.TemporaryDirectory() as folder:
         for name, contestants in heats.items():
+            if options.only:
+                contestants = [
+                    one
+                    for index, one in enumerate(contestants)
+                    if not index or any(part in one.name for part in options.only)
+                ]
             try:
                 done.append(run_heat(name, contestants, options, Path(folder)))
             except LeftOutError as reason:  # a worker died at work: the other heats go on
@@ -77,6 +83,9 @@ def read_options() -> argparse.Namespace:
         nargs="*",
         default=["folded", "compiled", "onnxruntime", "openvino"],
         help="of segnext",
+    )
+    parser.add_argument(
+        "--only", nargs="*", help="parts of names of contestants; the first of a heat is always in"
     )
     parser.add_argument(
         "--picture", choices=("noise", "clouds"), default="noise", help="see pictures.py"

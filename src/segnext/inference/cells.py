@@ -23,6 +23,8 @@ from segnext.inference.upsampling import Neighbours, label_scores, spread
 
 # Candidates that are interpolated together; cells with more take all K classes.
 FEW, SOME = 4, 16
+# Pixels whose cells are looked at together.
+BAND_PIXELS = 500_000
 # Values interpolated at once: small enough for a core's cache.
 CHUNK_VALUES = 400_000
 
@@ -39,7 +41,14 @@ def label_image(logits: Tensor, height: int, width: int) -> Tensor:
         (H, W) int64: those of `interpolate(logits, (H, W)).argmax()`.
     """
     scores = label_scores(logits)
-    return label_cells(scores, spread(height, scores.shape[1]), spread(width, scores.shape[2]))
+    vertical, horizontal = spread(height, scores.shape[1]), spread(width, scores.shape[2])
+    labels = torch.empty(height, width, dtype=torch.int64, device=scores.device)
+    # In bands, so that what a band needs besides is small.
+    step = max(8, BAND_PIXELS // width)
+    for first in range(0, height, step):
+        low, high, part = (along[first : first + step] for along in vertical)
+        labels[first : first + step] = label_cells(scores, (low, high, part), horizontal)
+    return labels
 
 
 def label_cells(logits: Tensor, vertical: Neighbours, horizontal: Neighbours) -> Tensor:

@@ -29,6 +29,7 @@ class Runner(ABC):
 
     Attributes:
         description: What an exported file said about itself; `None` for a model in memory.
+        reuses_memory: The next run writes its result where the last one's lies.
         multiple: Of which the sides of images must be.
         spec: What images and logits mean; `None` for a model that does not know.
     """
@@ -40,6 +41,7 @@ class Runner(ABC):
         self.description: GraphDescription | None = None
         self.spec: ModelSpec | None = None
         self.multiple = 1
+        self.reuses_memory = False
 
     def describe_as(self, description: GraphDescription) -> None:
         """Take over what an exported file said about itself."""
@@ -83,10 +85,13 @@ class Runner(ABC):
         result = self._in_batches(images)
         if self.output == "labels":
             return result.long()
+        logits = result.float()
         if output == "logits":
-            return result.float()
+            return logits.clone() if self.reuses_memory else logits
         height, width = images.shape[-2:]
-        return torch.stack([label_image(one, height, width) for one in result.float()])
+        if len(logits) == 1:
+            return label_image(logits[0], height, width)[None]
+        return torch.stack([label_image(one, height, width) for one in logits])
 
     @abstractmethod
     def compute(self, images: Tensor) -> Tensor:
@@ -131,7 +136,9 @@ class Runner(ABC):
             return self.compute(images)
         missing = -len(images) % fixed
         filled = torch.cat([images, images[-1:].expand(missing, *images.shape[1:])])
-        return torch.cat([self.compute(part) for part in torch.split(filled, fixed)])[: len(images)]
+        # Cloned, as the next piece may be written over this one.
+        pieces = [self.compute(part).clone() for part in torch.split(filled, fixed)]
+        return torch.cat(pieces)[: len(images)]
 
 
 class ModuleRunner(Runner):
