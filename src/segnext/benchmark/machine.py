@@ -3,7 +3,7 @@
 import importlib.metadata
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ def describe_machine(device: torch.device, precisions: tuple[str, ...] = ()) -> 
         logical_cores=psutil.cpu_count() or 1,
         memory_gb=psutil.virtual_memory().total / 1e9,
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
-        versions=_versions(),
+        versions={"Python": platform.python_version(), **installed_versions(_PACKAGES)},
         threads=torch.get_num_threads(),
         device=str(device),
         accelerator=accelerator,
@@ -167,9 +167,10 @@ def _cpu_name() -> str:
     return next(names, "") or platform.processor() or platform.machine()
 
 
-def _versions() -> dict[str, str]:
-    versions = {"segnext": __version__, "Python": platform.python_version()}
-    for package in _PACKAGES:
+def installed_versions(packages: Sequence[str]) -> dict[str, str]:
+    """Return the versions of segnext and of those packages that are installed."""
+    versions = {"segnext": __version__}
+    for package in packages:
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

@@ -1,12 +1,11 @@
 """What an export wrote, how true it is to the model, and what it is worth."""
 
-import importlib.metadata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from segnext import __version__
+from segnext.benchmark.machine import installed_versions
 from segnext.deploy.verify import Latency, Parity
 from segnext.inference.description import GraphDescription
 
@@ -101,10 +100,4 @@ class ExportReport:
 
 def list_versions() -> dict[str, str]:
     """Return the versions of segnext and of what writes and runs files, where it is there."""
-    found = {"segnext": __version__}
-    for name in _PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    return installed_versions(_PACKAGES)

@@ -114,10 +114,8 @@ def export_onnx(
     for node in (*model.graph.node, *model.graph.value_info):
         del node.metadata_props[:]
     model.producer_name = "segnext"
-    for key, value in properties.items():
-        onnx.helper.set_model_props(
-            model, {**{p.key: p.value for p in model.metadata_props}, key: value}
-        )
+    kept = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, {**kept, **properties})
     onnx.save(model, str(path))
 
 

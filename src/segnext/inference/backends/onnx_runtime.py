@@ -53,7 +53,7 @@ class OnnxRunner(Runner):
             self._session: Any = runtime.InferenceSession(
                 str(path),
                 options,
-                providers=[wanted, "CPUExecutionProvider"][: 2 - (wanted[:3] == "CPU")],
+                providers=list(dict.fromkeys((wanted, "CPUExecutionProvider"))),
             )
         except Exception as error:  # its exceptions share no base of their own
             reason = " ".join(str(error).split())[:200]
