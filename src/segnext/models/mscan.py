@@ -26,6 +26,8 @@ from segnext.models.layers import ChannelLayerNorm, conv1x1, depthwise, draw_dro
 from segnext.models.strips import WideStrip
 
 MIN_SIZE = 32
+# Strides of the stem's two convolutions by the stride of both together.
+STEM_STRIDES = {4: (2, 2), 2: (2, 1), 1: (1, 1)}
 LAYER_SCALE_START = 0.01
 
 
@@ -160,13 +162,14 @@ def layer_scale(channels: int) -> nn.Parameter:
     return nn.Parameter(torch.full((channels,), LAYER_SCALE_START))
 
 
-def build_stem(in_channels: int, channels: int) -> nn.Sequential:
-    """Two strided 3x3 convolutions: (B, in_channels, H, W) to (B, C, ceil(H/4), ceil(W/4))."""
+def build_stem(in_channels: int, channels: int, stride: int = 4) -> nn.Sequential:
+    """Two 3x3 convolutions: (B, in_channels, H, W) to (B, C, ceil(H/s), ceil(W/s)), s = stride."""
+    first, second = STEM_STRIDES[stride]
     return nn.Sequential(
-        nn.Conv2d(in_channels, channels // 2, 3, stride=2, padding=1),
+        nn.Conv2d(in_channels, channels // 2, 3, stride=first, padding=1),
         nn.BatchNorm2d(channels // 2),
         nn.GELU(),
-        nn.Conv2d(channels // 2, channels, 3, stride=2, padding=1),
+        nn.Conv2d(channels // 2, channels, 3, stride=second, padding=1),
         nn.BatchNorm2d(channels),
     )
 
@@ -235,14 +238,13 @@ class MSCAN(nn.Module):
         mlp_ratios: Expansion of the feed-forward networks of each stage.
         drop_path_rate: Of the last block; grows linearly from 0 over all blocks.
         branches: Strip lengths of every MSCA.
+        stem_stride: Of the first map against the image: 4, or 2 or 1 for small pictures.
         activation_checkpointing: Trade time for memory in training.
 
     Attributes:
         out_channels: C of each returned map.
-        strides: Of each returned map against the image.
+        strides: Of each returned map against the image: 4, 8, 16, 32 for the paper's stem.
     """
-
-    strides = (4, 8, 16, 32)
 
     def __init__(
         self,
@@ -253,12 +255,14 @@ class MSCAN(nn.Module):
         mlp_ratios: Sequence[int] = (8, 8, 4, 4),
         drop_path_rate: float = 0.1,
         branches: Sequence[int] = (7, 11, 21),
+        stem_stride: int = 4,
         activation_checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        check_encoder_options(in_channels, drop_path_rate, branches)
+        check_encoder_options(in_channels, drop_path_rate, branches, stem_stride)
         self.in_channels = in_channels
         self.out_channels = tuple(embed_dims)
+        self.strides = tuple(stem_stride * 2**stage for stage in range(len(embed_dims)))
         last = max(1, sum(depths) - 1)
         self.stages = nn.ModuleList()
         for index, (channels, depth) in enumerate(zip(embed_dims, depths, strict=True)):
@@ -273,7 +277,7 @@ class MSCAN(nn.Module):
                 for offset in range(depth)
             ]
             downsample = (
-                build_stem(in_channels, channels)
+                build_stem(in_channels, channels, stem_stride)
                 if index == 0
                 else build_downsample(embed_dims[index - 1], channels)
             )
@@ -287,14 +291,15 @@ class MSCAN(nn.Module):
         """Encode images.
 
         Args:
-            images: (B, in_channels, H, W), normalised; H and W at least 32, any other size goes.
+            images: (B, in_channels, H, W), normalised; H and W at least the greatest stride, 32
+                for the paper's stem; any other size goes.
 
         Returns:
-            Four maps (B, C, ceil(H/s), ceil(W/s)) for s = 4, 8, 16, 32.
+            Four maps (B, C, ceil(H/s), ceil(W/s)) for each s of `strides`.
 
         Raises:
-            ValueError: The channel count differs, the image is smaller than 32 pixels, or a
-                training batch leaves batch statistics a single value.
+            ValueError: The channel count differs, the image is smaller than the greatest stride,
+                or a training batch leaves batch statistics a single value.
         """
         self._check(images)
         features = []
@@ -308,18 +313,21 @@ class MSCAN(nn.Module):
         if channels != self.in_channels:
             msg = f"images have {channels} channels, the model was built for {self.in_channels}"
             raise ValueError(msg)
-        if height < MIN_SIZE or width < MIN_SIZE:
-            msg = f"images of {height}x{width} px are too small: at least {MIN_SIZE}x{MIN_SIZE}"
+        least = self.strides[-1]
+        if height < least or width < least:
+            msg = f"images of {height}x{width} px are too small: at least {least}x{least}"
             raise ValueError(msg)
-        if self.training and batch == 1 and height == MIN_SIZE and width == MIN_SIZE:
+        if self.training and batch == 1 and height == least and width == least:
             msg = (
-                f"a training batch of one {MIN_SIZE}x{MIN_SIZE} image leaves stage 4 a single "
+                f"a training batch of one {least}x{least} image leaves stage 4 a single "
                 f"position, and batch statistics need two: use a larger crop or batch"
             )
             raise ValueError(msg)
 
 
-def check_encoder_options(in_channels: int, drop_path_rate: float, branches: Sequence[int]) -> None:
+def check_encoder_options(
+    in_channels: int, drop_path_rate: float, branches: Sequence[int], stem_stride: int
+) -> None:
     """Refuse encoder options that cannot be built.
 
     Raises:
@@ -333,4 +341,7 @@ def check_encoder_options(in_channels: int, drop_path_rate: float, branches: Seq
         raise UsageError(msg)
     if any(k < 1 or k % 2 == 0 for k in branches):
         msg = f"branches are odd strip lengths, got {tuple(branches)}"
+        raise UsageError(msg)
+    if stem_stride not in STEM_STRIDES:
+        msg = f"stem_stride must be 4, 2 or 1, got {stem_stride}"
         raise UsageError(msg)

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from segnext.errors import UsageError, describe_unknown
 from segnext.models.hamburger import LightHam
 from segnext.models.layers import init_conv_weights
 from segnext.models.mscan import MSCAN
-from segnext.spec import ModelSpec
+from segnext.models.segmentation_model import SegmentationModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,8 @@ class SegNeXtConfig:
         mlp_ratios: Feed-forward expansion in each stage.
         drop_path_rate: Probability of skipping the last block's branches in training.
         branches: Strip lengths of the attention.
+        stem_stride: Pixels of the image per position of the first stage: 4, or 2 or 1 for small
+            pictures; the other stages follow.
         activation_checkpointing: Recompute blocks in the backward pass to save memory.
         decoder_width: D, a multiple of 32.
         rank: R of the matrix decomposition.
@@ -44,6 +46,7 @@ class SegNeXtConfig:
     mlp_ratios: tuple[int, ...] = (8, 8, 4, 4)
     drop_path_rate: float = 0.1
     branches: tuple[int, ...] = (7, 11, 21)
+    stem_stride: int = 4
     activation_checkpointing: bool = False
     decoder_width: int = 256
     rank: int = 16
@@ -73,10 +76,8 @@ class SegNeXtConfig:
         return cls(**options)
 
 
-class SegNeXt(nn.Module):
-    """Images to logits at the decoder's resolution.
-
-    `forward` does not resize: losses, metrics and predictors do, each in its own way and memory.
+class SegNeXt(SegmentationModel):
+    """MSCAN and LightHam; images to logits at stride 8 unless the decoder reads other stages.
 
     Args:
         config: Every option.
@@ -84,17 +85,16 @@ class SegNeXt(nn.Module):
     Attributes:
         encoder: `MSCAN`; images to four feature maps.
         decoder: `LightHam`; feature maps to logits.
-        output_stride: Pixels of the image per logit, 8 unless the decoder reads stage 1.
-        spec: What a weights file said about this model; `None` for a new one.
     """
 
+    config: SegNeXtConfig
+    encoder: MSCAN
+    decoder: LightHam
+
     def __init__(self, config: SegNeXtConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.spec: ModelSpec | None = None
-        self.encoder = build_encoder(config)
-        self.decoder = LightHam(
-            self.encoder.out_channels,
+        encoder = build_encoder(config)
+        decoder = LightHam(
+            encoder.out_channels,
             config.num_classes,
             width=config.decoder_width,
             rank=config.rank,
@@ -103,16 +103,14 @@ class SegNeXt(nn.Module):
             stages=config.decoder_stages,
             dropout=config.dropout,
         )
-        self.output_stride = self.encoder.strides[config.decoder_stages[0] - 1]
-        self.decoder.apply(init_conv_weights)
-        nn.init.normal_(self.decoder.classifier.weight, std=0.01)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Compute logits (B, K, ceil(H/s), ceil(W/s)) of normalised images (B, C, H, W).
-
-        s is `output_stride`. See `MSCAN.forward` for the errors raised.
-        """
-        return self.decoder(self.encoder(images))  # type: ignore[no-any-return]
+        super().__init__(
+            config,
+            encoder=encoder,
+            decoder=decoder,
+            output_stride=encoder.strides[config.decoder_stages[0] - 1],
+        )
+        decoder.apply(init_conv_weights)
+        nn.init.normal_(decoder.classifier.weight, std=0.01)
 
 
 def build_encoder(config: SegNeXtConfig) -> MSCAN:
@@ -124,6 +122,7 @@ def build_encoder(config: SegNeXtConfig) -> MSCAN:
         mlp_ratios=config.mlp_ratios,
         drop_path_rate=config.drop_path_rate,
         branches=config.branches,
+        stem_stride=config.stem_stride,
         activation_checkpointing=config.activation_checkpointing,
     )
     encoder.apply(init_conv_weights)
