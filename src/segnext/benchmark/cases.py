@@ -19,7 +19,7 @@ from segnext.errors import UsageError, describe_unknown
 from segnext.inference.backends import AUTO, FILES, Runner, is_exported
 from segnext.inference.backends.torch_eager import PRECISIONS
 from segnext.inference.description import Output
-from segnext.models import MIN_SIZE, SegNeXt, SegNeXtConfig, create_model, list_models
+from segnext.models import MIN_SIZE, SegmentationModel, SegNeXtConfig, create_model, list_models
 from segnext.weights import find_weights, list_weights, load_model, read_spec
 
 ALL = "all"
@@ -48,7 +48,7 @@ class Subject:
     kind: Kind
     num_classes: int
 
-    def build(self) -> SegNeXt | str:
+    def build(self) -> SegmentationModel | str:
         """Return the model in evaluation mode, or the path of an exported file.
 
         A named model gets weights from a fixed seed, on the default device.

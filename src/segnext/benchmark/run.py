@@ -34,6 +34,7 @@ def run_benchmark(
     backends: Mapping[str, Backend] = BACKENDS,
     rounds: int = 9,
     memory: bool = True,
+    all_in_turns: bool = False,
     on_step: OnStep = lambda _done, _total: None,
 ) -> Benchmark:
     """Measure every case on this machine.
@@ -45,6 +46,7 @@ def run_benchmark(
         backends: By name; what they miss is asked first.
         rounds: Timed turns of each case.
         memory: Measure memory too, which takes a process and some seconds for each case.
+        all_in_turns: Let all cases take turns, which keeps all of them in memory.
         on_step: Called with steps done and in all.
 
     Raises:
@@ -54,9 +56,10 @@ def run_benchmark(
     torch.set_num_threads(max((case.threads or before for case in cases), default=before))
     try:
         machine = describe_machine(device, tuple(dict.fromkeys(case.precision for case in cases)))
+        groups = [list(cases)] if all_in_turns else _group(cases)
         steps = _Steps(len(cases) * (rounds + 1 + memory), on_step)
         session = _Session(opener, backends, machine, rounds, memory, steps)
-        rows = [row for group in _group(cases) for row in session.measure(group)]
+        rows = [row for group in groups for row in session.measure(group)]
     finally:
         torch.set_num_threads(before)
     return Benchmark(machine, rows)

@@ -24,7 +24,7 @@ from segnext.errors import SegnextError, UsageError
 from segnext.evaluation import evaluate
 from segnext.inference import Runner, open_runner
 from segnext.inference.description import GraphDescription, Output
-from segnext.models import SegNeXt
+from segnext.models import SegmentationModel
 from segnext.storage import replace_atomically
 from segnext.weights import load_models, spec_of
 
@@ -33,7 +33,7 @@ VERIFIED_PICTURES = 4
 
 
 def export(
-    model: SegNeXt | str | Path,
+    model: SegmentationModel | str | Path,
     out: str | Path,
     *,
     data: str | Path | Folder | None = None,
@@ -226,7 +226,7 @@ def _choose_precision(*, int8: bool, fp16: bool) -> str:
     return "float16" if fp16 else "float32"
 
 
-def _load(model: SegNeXt | str | Path) -> SegNeXt:
+def _load(model: SegmentationModel | str | Path) -> SegmentationModel:
     """Return a model of our own, on the CPU, in evaluation mode and float32."""
     models = load_models(model)
     if len(models) > 1:

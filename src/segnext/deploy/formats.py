@@ -11,7 +11,6 @@ import numpy.typing as npt
 from segnext.deploy.quantize import quantize_onnx, quantize_openvino
 from segnext.deploy.wrapping import ExportedNetwork, halve
 from segnext.errors import SegnextError, UsageError, describe_unknown
-from segnext.inference import fold
 from segnext.inference.backends.executorch_runtime import description_path
 from segnext.inference.backends.extras import import_extra, missing_extra
 from segnext.inference.backends.torch_compiled import (
@@ -20,8 +19,9 @@ from segnext.inference.backends.torch_compiled import (
     missing_compiler,
 )
 from segnext.inference.description import GraphDescription, Output
+from segnext.inference.fold import prepare_network
 from segnext.inference.graphs import convert_openvino, export_onnx, export_program
-from segnext.models import MIN_SIZE, SegNeXt
+from segnext.models import MIN_SIZE, SegmentationModel
 
 _XNNPACK = "executorch.backends.xnnpack.partition.xnnpack_partitioner"
 
@@ -40,15 +40,15 @@ class Job:
         everything: Quantize what int8 keeps in float by default, too.
     """
 
-    model: SegNeXt
+    model: SegmentationModel
     description: GraphDescription
     samples: Sequence[Sample] = ()
     everything: bool = False
 
     def network(self, *, channels_last: bool = True) -> ExportedNetwork:
         """Build the network in evaluation mode."""
-        folded = fold(self.model)
-        return ExportedNetwork(folded, self.description, channels_last=channels_last).eval()
+        network = prepare_network(self.model)
+        return ExportedNetwork(network, self.description, channels_last=channels_last).eval()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A folded network with what a file for another runtime holds besides: pixels in, labels out.
+"""A network with what a file for another runtime holds besides: pixels in, labels out.
 
 Shapes: B batch, C channels, H and W height and width of the images, K classes, h and w those of
 logits.
@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from segnext.inference.description import GraphDescription
-from segnext.inference.fold import FoldedSegNeXt
+from segnext.inference.network import InferenceNetwork
 from segnext.spec import Normalization
 
 GREATEST_BYTE = 255
 
 
 class ExportedNetwork(nn.Module):
-    """A folded network between the input and the output that a description promises.
+    """A network between the input and the output that a description promises.
 
     Args:
         network: Whose logits are given, or labelled.
@@ -29,15 +29,14 @@ class ExportedNetwork(nn.Module):
 
     def __init__(
         self,
-        network: FoldedSegNeXt,
+        network: InferenceNetwork,
         description: GraphDescription,
         *,
         channels_last: bool = True,
     ) -> None:
         super().__init__()
-        self.channels_last = channels_last
         if not channels_last:
-            _lay_out_plainly(network)
+            network.lay_out_plainly()
         normalization = description.spec.normalization
         self.normalize = PixelNormalization(normalization) if description.pixels else None
         self.network = network
@@ -49,7 +48,7 @@ class ExportedNetwork(nn.Module):
         """Compute what the description says of what it says."""
         if self.normalize is not None:
             images = self.normalize(images)
-        logits = self._compute_logits(images).float()
+        logits: Tensor = self.network(images).float()
         if not self.labels:
             return logits
         scores = functional.interpolate(
@@ -58,21 +57,6 @@ class ExportedNetwork(nn.Module):
         # A single logit stands against 0, and loses where both are equal.
         winners = scores.argmax(dim=1) if scores.shape[1] > 1 else scores[:, 0] > 0
         return winners.to(self.label_type)
-
-    def _compute_logits(self, images: Tensor) -> Tensor:
-        if self.channels_last:
-            return self.network(images)  # type: ignore[no-any-return]
-        features = []
-        for stage in self.network.stages:
-            images = stage(images)
-            features.append(images)
-        return self.network.decoder(features)  # type: ignore[no-any-return]
-
-
-def _lay_out_plainly(network: FoldedSegNeXt) -> None:
-    """Give weights (B, C, H, W) the strides of that order, also where several mean the same."""
-    for parameter in network.parameters():
-        parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
 
 
 class PixelNormalization(nn.Module):
@@ -120,19 +104,17 @@ class PixelNormalization(nn.Module):
         return normalized * observed.float()
 
 
-def halve(network: FoldedSegNeXt) -> FoldedSegNeXt:
-    """Turn a folded network's weights and activations to float16, in place.
+def halve(network: InferenceNetwork) -> InferenceNetwork:
+    """Turn a network's weights and activations to float16, in place.
 
     Normalisations sum over many values and the decomposition divides by small ones: both stay
     float32, as does what comes out of them until the next convolution.
     """
-    bases = network.decoder.nmf.initial_bases
     for name, module in list(network.named_modules()):
         if isinstance(module, nn.GroupNorm | nn.LayerNorm):
             parent, _, child = name.rpartition(".")
             setattr(network.get_submodule(parent), child, _Float32(module))
-    network.half()
-    network.decoder.nmf.initial_bases = bases
+    network.cast(torch.float16)
     for module in network.modules():
         if isinstance(module, _Float32):
             module.float()

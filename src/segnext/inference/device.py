@@ -3,7 +3,7 @@
 import torch
 
 from segnext.errors import UsageError
-from segnext.models import SegNeXt
+from segnext.models import SegmentationModel
 
 _KINDS = ("cpu", "cuda", "mps")
 
@@ -34,7 +34,7 @@ def choose_device(name: str | None = None) -> torch.device:
     return torch.device(name)
 
 
-def place_model(model: SegNeXt, device: torch.device) -> SegNeXt:
+def place_model(model: SegmentationModel, device: torch.device) -> SegmentationModel:
     """Move a model to a device with channels last, in place; returns it."""
     model.to(device)
     # Depthwise convolutions are fastest with channels last, on CPUs and on GPUs alike.

@@ -25,7 +25,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from segnext.models import SegNeXt
+from segnext.inference.network import InferenceNetwork, PlainNetwork
+from segnext.models import SegmentationModel, SegNeXt
 from segnext.models.hamburger import LightHam
 from segnext.models.mscan import Block, Stage
 
@@ -50,13 +51,27 @@ def fold(model: SegNeXt, dtype: torch.dtype = torch.float32) -> "FoldedSegNeXt":
         evaluation mode to rounding.
     """
     folded = FoldedSegNeXt(model)
-    bases = folded.decoder.nmf.initial_bases
-    folded.to(dtype)
-    folded.decoder.nmf.initial_bases = bases
+    folded.cast(dtype)
     return folded
 
 
-class FoldedSegNeXt(nn.Module):
+def can_fold(model: SegmentationModel) -> bool:
+    """Tell whether `fold` knows a model."""
+    return isinstance(model, SegNeXt)
+
+
+def prepare_network(
+    model: SegmentationModel, dtype: torch.dtype = torch.float32
+) -> InferenceNetwork:
+    """Fold a model where that is known how, and copy it otherwise; arguments as for `fold`."""
+    if can_fold(model):
+        return fold(cast("SegNeXt", model), dtype)
+    network = PlainNetwork(model)
+    network.cast(dtype)
+    return network
+
+
+class FoldedSegNeXt(InferenceNetwork):
     """What `fold` returns.
 
     Args:
@@ -64,22 +79,16 @@ class FoldedSegNeXt(nn.Module):
     """
 
     def __init__(self, model: SegNeXt) -> None:
-        super().__init__()
-        self.num_classes = model.config.num_classes
-        self.in_channels = model.config.in_channels
-        self.output_stride = model.output_stride
+        super().__init__(model)
         self.stages = nn.ModuleList(
             _FoldedStage(cast("Stage", stage), parts)
             for stage, parts in zip(model.encoder.stages, HIDDEN_PARTS, strict=True)
         )
         self.decoder = _FoldedDecoder(model.decoder)
-        self.eval().requires_grad_(False)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.freeze()
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Compute logits (B, K, h, w) of normalised images (B, C, H, W) of 32 pixels or more."""
-        dtype = self.decoder.classifier.weight.dtype
-        images = images.to(dtype, memory_format=torch.channels_last)
+    def compute(self, images: Tensor) -> Tensor:
+        """Run the stages, then the decoder."""
         features = []
         for stage in self.stages:
             images = stage(images)

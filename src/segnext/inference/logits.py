@@ -26,11 +26,11 @@ from segnext.inference.views import (
     open_rows,
     view_sizes,
 )
-from segnext.models import SegNeXt
+from segnext.models import SegmentationModel
 from segnext.protocol import Overlap, Protocol, Steps
 from segnext.spec import Normalization
 
-Network = SegNeXt | Runner
+Network = SegmentationModel | Runner
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from segnext.errors import UsageError
 from segnext.inference.backends import AUTO, Runner, is_exported, open_runner
-from segnext.models import SegNeXt
+from segnext.models import SegmentationModel
 from segnext.spec import ModelSpec
 from segnext.weights import load_models, spec_of
 from segnext.weights.ensemble import check_same_classes
 from segnext.weights.files import is_permissive
 
-Source = SegNeXt | Runner | str | Path
+Source = SegmentationModel | Runner | str | Path
 
 logger = logging.getLogger("segnext")
 

@@ -8,14 +8,17 @@ from segnext.models.registry import (
     create_model,
     list_models,
 )
+from segnext.models.segmentation_model import ModelConfig, SegmentationModel
 from segnext.models.segnext import SegNeXt, SegNeXtConfig
 
 __all__ = [
     "MIN_SIZE",
     "MODELS",
     "MSCAN",
+    "ModelConfig",
     "SegNeXt",
     "SegNeXtConfig",
+    "SegmentationModel",
     "configure",
     "create_encoder",
     "create_model",

@@ -3,7 +3,7 @@
 Shapes: B batch, C channels, H and W height and width of the image, K classes.
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, cast
 
 from torch import Tensor, nn
 
@@ -31,7 +31,7 @@ class SegmentationModel(nn.Module):
     `forward` does not resize: losses, metrics and predictors do, each in its own way and memory.
 
     Args:
-        config: Every option; `type(model)(model.config)` builds the same model with new weights.
+        config: Every option; the one argument of every subclass.
         encoder: Images (B, C, H, W) to feature maps, fine to coarse; has `in_channels`,
             `out_channels` and `strides`.
         decoder: Those maps to logits; has a `classifier`, the convolution that makes them.
@@ -61,6 +61,15 @@ class SegmentationModel(nn.Module):
         self.output_stride = output_stride
         self.auxiliaries = nn.ModuleList(auxiliaries)
         self.auxiliary_weight = auxiliary_weight
+
+    @property
+    def classifier(self) -> nn.Conv2d:
+        """The convolution (K, D, 1, 1) that makes the logits."""
+        return cast("nn.Conv2d", self.decoder.classifier)
+
+    def rebuild(self) -> Self:
+        """Build the same model with new weights."""
+        return type(self)(self.config)  # type: ignore[call-arg]
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute logits (B, K, ceil(H/s), ceil(W/s)) of normalised images (B, C, H, W).

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from segnext.models import SegNeXt
+from segnext.models import SegmentationModel
 from segnext.training.sharding import local_part
 
 
@@ -41,13 +41,13 @@ class WeightAverage:
             ours[name].copy_(theirs[name])
 
 
-def average_weights(models: Sequence[SegNeXt]) -> SegNeXt:
+def average_weights(models: Sequence[SegmentationModel]) -> SegmentationModel:
     """Build the model whose every weight is the mean of the given models' (arXiv 2203.05482).
 
     Args:
         models: One or more of the same configuration, on one device.
     """
-    mean = SegNeXt(models[0].config)
+    mean = models[0].rebuild()
     states = [model.state_dict() for model in models]
     mean.load_state_dict(
         {

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from segnext.errors import UsageError, list_some
-from segnext.models import SegNeXt
+from segnext.models import SegmentationModel
 from segnext.spec import ModelSpec, Normalization
 
 
@@ -30,7 +30,7 @@ class Teacher:
         temperature: By which logits are divided.
     """
 
-    model: SegNeXt
+    model: SegmentationModel
     columns: tuple[int, ...]
     normalization: Normalization
     student_normalization: Normalization
@@ -71,7 +71,7 @@ class Teacher:
 
 
 def build_teacher(
-    model: SegNeXt, student: ModelSpec, *, weight: float, temperature: float
+    model: SegmentationModel, student: ModelSpec, *, weight: float, temperature: float
 ) -> Teacher:
     """Fit a teacher to a student.
 

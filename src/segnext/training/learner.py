@@ -17,7 +17,7 @@ from segnext.data.transforms import Augmentation, TrainTransform
 from segnext.data.unlabelled import WithUnlabelled
 from segnext.inference import place_model
 from segnext.inference.protocols import find_dataset, named_protocol
-from segnext.models import SegNeXt, create_model
+from segnext.models import SegmentationModel, create_model
 from segnext.models.randomness import sample_keys
 from segnext.protocol import GREATEST_STRIDE, Protocol
 from segnext.spec import ModelSpec, Normalization
@@ -91,7 +91,7 @@ class Learner:
         self,
         recipe: Recipe,
         *,
-        model: SegNeXt,
+        model: SegmentationModel,
         spec: ModelSpec,
         train: FolderDataset,
         processes: Processes,
@@ -101,7 +101,7 @@ class Learner:
         self.processes = processes
         self._accelerator = Accelerator(cpu=recipe.device == "cpu")
         self.device: torch.device = self._accelerator.device
-        self.average = SegNeXt(model.config)
+        self.average = model.rebuild()
         self.average.load_state_dict(model.state_dict())
         place_model(self.average, self.device).eval()
         if processes.count > 1:
@@ -121,7 +121,7 @@ class Learner:
             weight_decay=recipe.weight_decay,
             groups=recipe.groups,
             layer_decay=recipe.layer_decay,
-            depths=model.config.depths,
+            depths=getattr(model.config, "depths", ()),
         )
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "fp16")
         self._loss = build_recipe_loss(recipe, spec.classes.ignore_index)
@@ -261,7 +261,7 @@ class Learner:
         )
 
 
-def build_model(recipe: Recipe, data: Folder) -> SegNeXt:
+def build_model(recipe: Recipe, data: Folder) -> SegmentationModel:
     """Build the model of a recipe with newly drawn weights, the same in every process."""
     torch.manual_seed(recipe.seed)
     return create_model(
@@ -273,7 +273,7 @@ def build_model(recipe: Recipe, data: Folder) -> SegNeXt:
 
 
 def build_learner(
-    recipe: Recipe, data: Folder, processes: Processes, *, model: SegNeXt | None = None
+    recipe: Recipe, data: Folder, processes: Processes, *, model: SegmentationModel | None = None
 ) -> Learner:
     """Build the learner of a recipe, by default with newly drawn weights."""
     model = model or build_model(recipe, data)
@@ -286,7 +286,7 @@ def build_learner(
     )
 
 
-def build_spec(recipe: Recipe, data: Folder, model: SegNeXt) -> ModelSpec:
+def build_spec(recipe: Recipe, data: Folder, model: SegmentationModel) -> ModelSpec:
     """Describe what a run's model is and how pictures are fed to it."""
     return ModelSpec(
         model=recipe.model,

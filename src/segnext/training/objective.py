@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from segnext.models import SegmentationModel
 from segnext.models.randomness import keyed_randomness
 from segnext.training.distillation import Teacher
 from segnext.training.losses import Loss
@@ -16,7 +17,7 @@ class Objective(nn.Module):
     One module, because a distributed wrapper only sees what goes through its own `forward`.
 
     Args:
-        model: Images to logits.
+        model: Images to logits; its auxiliary decoders count by their weight.
         loss: Logits and masks to a scalar.
         precision: `fp32`, or the type that the model runs in where autocast allows; the loss
             stays in float32.
@@ -24,7 +25,12 @@ class Objective(nn.Module):
     """
 
     def __init__(
-        self, model: nn.Module, loss: Loss, *, precision: str = "fp32", teacher: Teacher | None
+        self,
+        model: SegmentationModel,
+        loss: Loss,
+        *,
+        precision: str = "fp32",
+        teacher: Teacher | None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -50,8 +56,12 @@ class Objective(nn.Module):
             keyed_randomness(keys),
             torch.autocast(kind, self.dtype, enabled=self.dtype is not None),
         ):
-            logits = self.model(images)
+            logits, others = self.model.forward_with_auxiliaries(images)
         total: Tensor = self.loss(logits.float(), masks, normalizer)
+        for auxiliary in others:
+            total = total + self.model.auxiliary_weight * self.loss(
+                auxiliary.float(), masks, normalizer
+            )
         for teacher in self._teacher:
             total = total + teacher.compare(logits.float(), images) / pictures
         return total

@@ -95,7 +95,13 @@ def build_optimizer(
         layer_decay: Factor on the encoder's rate per block further from the decoder (Clark et
             al., arXiv 2003.10555, section 3.1, and later vision recipes).
         depths: Blocks of each stage, for `layer_decay`.
+
+    Raises:
+        UsageError: `layer_decay` without `depths`.
     """
+    if layer_decay != 1.0 and not depths:
+        msg = f"layer_decay {layer_decay} needs to know the encoder's blocks, as SegNeXt's; use 1"
+        raise UsageError(msg)
     sorted_groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:

@@ -7,7 +7,7 @@ from segnext.data import FolderDataset
 from segnext.data.statistics import spread_sample
 from segnext.drawing import Picture, contact_sheet, overlay, write_png
 from segnext.inference import compute_mask, compute_picture_logits
-from segnext.models import SegNeXt
+from segnext.models import SegmentationModel
 from segnext.spec import ModelSpec
 
 SAMPLES = 4
@@ -15,7 +15,7 @@ SHEET_ROWS = 6
 
 
 def draw_samples(
-    model: SegNeXt,
+    model: SegmentationModel,
     spec: ModelSpec,
     images: FolderDataset,
     path: Path,
@@ -44,7 +44,9 @@ def draw_samples(
     write_png(path, sheet)
 
 
-def _row(model: SegNeXt, spec: ModelSpec, images: FolderDataset, index: int) -> Sequence[Picture]:
+def _row(
+    model: SegmentationModel, spec: ModelSpec, images: FolderDataset, index: int
+) -> Sequence[Picture]:
     item = images[index]
     prediction = compute_mask(
         compute_picture_logits(model, item["image"], spec.normalization, spec.protocol)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from segnext.errors import UsageError
 from segnext.inference import place_model
-from segnext.models import SegNeXt
+from segnext.models import SegmentationModel
 from segnext.models.mscan import Block
 
 
@@ -31,7 +31,7 @@ def check_shardable(precision: str) -> None:
         raise UsageError(msg)
 
 
-def shard_model(model: SegNeXt, device: torch.device, processes: int) -> None:
+def shard_model(model: SegmentationModel, device: torch.device, processes: int) -> None:
     """Cut a model's weights along their first dimension, in place.
 
     A block of the encoder is gathered as one, everything else with the model as a whole. The
@@ -44,16 +44,17 @@ def shard_model(model: SegNeXt, device: torch.device, processes: int) -> None:
         processes: How many share the model; all of the run.
     """
     from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import fully_shard
+    from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
     mesh = init_device_mesh(device.type, (processes,))
     model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # cut by rows
     for block in [module for module in model.modules() if isinstance(module, Block)]:
         fully_shard(block, mesh=mesh)
     fully_shard(model, mesh=mesh)
+    register_fsdp_forward_method(model, "forward_with_auxiliaries")
 
 
-def gather_model(model: SegNeXt) -> SegNeXt:
+def gather_model(model: SegmentationModel) -> SegmentationModel:
     """Return a whole copy of a sharded model in evaluation mode, and any other model itself.
 
     Every process must call it, and gets the copy.
@@ -61,7 +62,7 @@ def gather_model(model: SegNeXt) -> SegNeXt:
     parameter = next(model.parameters())
     if not _is_sharded(parameter):
         return model
-    whole = SegNeXt(model.config)
+    whole = model.rebuild()
     whole.load_state_dict({name: gather(value) for name, value in model.state_dict().items()})
     return place_model(whole, parameter.device).eval()
 

@@ -11,7 +11,7 @@ from segnext.data import FolderDataset
 from segnext.errors import TrainingError
 from segnext.inference import score_images
 from segnext.metrics import Metrics, compute_metrics
-from segnext.models import SegNeXt
+from segnext.models import SegmentationModel
 from segnext.spec import ModelSpec
 from segnext.storage import write_atomically
 from segnext.training.average import average_weights
@@ -209,7 +209,7 @@ class Trainer:
         )
         self.display.show_validation(progress.step, metrics, best=best)
 
-    def _score(self, model: SegNeXt) -> Metrics:
+    def _score(self, model: SegmentationModel) -> Metrics:
         """Score the whole split, each process its share of the pictures."""
         share = self.processes.share(len(self.val))
         matrix = score_images(model, self.spec, self.val, indices=share)
@@ -220,7 +220,7 @@ class Trainer:
             raise TrainingError(msg)
         return metrics
 
-    def _save_weights(self, average: SegNeXt, metrics: Metrics, *, best: bool) -> None:
+    def _save_weights(self, average: SegmentationModel, metrics: Metrics, *, best: bool) -> None:
         spec = self._scored(metrics)
         save_model(average, self.folder.last, spec)
         if best:
@@ -228,7 +228,7 @@ class Trainer:
         if self.recipe.keep_best > 1:
             self._keep_weights(average, spec.score)
 
-    def _keep_weights(self, average: SegNeXt, score: dict[str, object]) -> None:
+    def _keep_weights(self, average: SegmentationModel, score: dict[str, object]) -> None:
         step = self.progress.step
         steps = [int(entry[1]) for entry in self.progress.kept]
         if step in steps:

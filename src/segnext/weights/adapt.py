@@ -7,7 +7,7 @@ from torch import Tensor
 
 from segnext.classes import Classes
 from segnext.errors import UsageError, WeightsError, list_some
-from segnext.models import MODELS, SegNeXt, create_model
+from segnext.models import MODELS, SegmentationModel, create_model
 from segnext.protocol import GREATEST_STRIDE, Protocol
 from segnext.weights.description import describe_model
 from segnext.weights.files import check_finite
@@ -24,7 +24,7 @@ def build_from_state_dict(
     num_classes: int | None = None,
     in_channels: int | None = None,
     classes: Classes | None = None,
-) -> tuple[SegNeXt, tuple[str, ...]]:
+) -> tuple[SegmentationModel, tuple[str, ...]]:
     """Build the model that a converted state dict belongs to, and fill it.
 
     Args:
@@ -62,7 +62,7 @@ def build_from_state_dict(
     return model.eval(), notes
 
 
-def start_from(model: SegNeXt, converted: ConvertedStateDict) -> tuple[str, ...]:
+def start_from(model: SegmentationModel, converted: ConvertedStateDict) -> tuple[str, ...]:
     """Fill a model, of any configuration, with every tensor that fits it.
 
     The encoder must fit; a decoder or classifier of other sizes starts anew. A stem for other
@@ -105,7 +105,7 @@ def _count_classes(num_classes: int | None, classes: Classes | None) -> int | No
 
 
 def _adapt_stem(
-    tensors: Mapping[str, Tensor], model: SegNeXt
+    tensors: Mapping[str, Tensor], model: SegmentationModel
 ) -> tuple[Mapping[str, Tensor], list[str]]:
     """Spread the mean kernel of the first convolution (C, source, 3, 3) over other channels."""
     kernels, channels = tensors.get(STEM), model.config.in_channels

@@ -6,11 +6,13 @@ import math
 from segnext import __version__
 from segnext.classes import Classes
 from segnext.errors import UsageError, WeightsError
-from segnext.models import MODELS, SegNeXt, SegNeXtConfig
+from segnext.models import MODELS, ModelConfig, SegmentationModel, SegNeXtConfig
 from segnext.spec import IMAGENET_NORMALIZATION, ModelSpec, Normalization
 
+UNNAMED = "custom"
 
-def describe_model(model: SegNeXt, classes: Classes | None = None) -> ModelSpec:
+
+def describe_model(model: SegmentationModel, classes: Classes | None = None) -> ModelSpec:
     """Write the spec of a model that nobody described: its size by name, numbered classes.
 
     A model of no registered size is called `custom`; `load_model` reads `config`, not the name.
@@ -20,14 +22,20 @@ def describe_model(model: SegNeXt, classes: Classes | None = None) -> ModelSpec:
         classes: What its logits mean.
     """
     config = model.config
-    sizes = {(preset["embed_dims"], preset["depths"]): name for name, preset in MODELS.items()}
     return ModelSpec(
-        model=sizes.get((config.embed_dims, config.depths), "custom"),
+        model=_find_name(config),
         config=config.to_dict(),
         classes=classes or Classes.numbered(config.num_classes),
         normalization=default_normalization(config.in_channels),
         version=__version__,
     )
+
+
+def _find_name(config: ModelConfig) -> str:
+    sizes = {(preset["embed_dims"], preset["depths"]): name for name, preset in MODELS.items()}
+    if not isinstance(config, SegNeXtConfig):
+        return UNNAMED
+    return sizes.get((config.embed_dims, config.depths), UNNAMED)
 
 
 def default_normalization(channels: int) -> Normalization:
@@ -63,7 +71,7 @@ def parse_spec(text: str) -> ModelSpec:
     return spec
 
 
-def check_spec(spec: ModelSpec, config: SegNeXtConfig) -> None:
+def check_spec(spec: ModelSpec, config: ModelConfig) -> None:
     """Hold what a spec says against the model it is for.
 
     Raises:

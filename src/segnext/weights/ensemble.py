@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Protocol
 
 from segnext.errors import UsageError, WeightsError
-from segnext.models import SegNeXt
+from segnext.models import SegmentationModel
 from segnext.spec import ModelSpec
 from segnext.weights.published import find_weights, load_model
 
 BEST = "best.safetensors"
 
-Source = SegNeXt | str | Path
+Source = SegmentationModel | str | Path
 
 
-def load_models(source: Source | Sequence[Source]) -> tuple[SegNeXt, ...]:
+def load_models(source: Source | Sequence[Source]) -> tuple[SegmentationModel, ...]:
     """Load one model or several that are asked together.
 
     Args:
@@ -87,7 +87,7 @@ def member_files(source: str | Path) -> list[Path]:
     return [fold / BEST for fold in folds] or [find_weights(source)]
 
 
-def _load(source: Source) -> list[SegNeXt]:
-    if isinstance(source, SegNeXt):
+def _load(source: Source) -> list[SegmentationModel]:
+    if isinstance(source, SegmentationModel):
         return [source]
     return [load_model(path) for path in member_files(source)]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from segnext import __version__
 from segnext.errors import SegnextError, UsageError, WeightsError, list_some
-from segnext.models import SegNeXt, SegNeXtConfig
+from segnext.models import SegmentationModel, SegNeXt, SegNeXtConfig
 from segnext.spec import ModelSpec
 from segnext.storage import write_atomically
 from segnext.weights.description import check_spec, describe_model, parse_spec
@@ -36,7 +36,7 @@ logger = logging.getLogger("segnext")
 
 
 def save_model(
-    model: SegNeXt, path: str | Path, spec: ModelSpec | None = None, *, half: bool = False
+    model: SegmentationModel, path: str | Path, spec: ModelSpec | None = None, *, half: bool = False
 ) -> Path:
     """Write a model and its spec to one file, all or nothing.
 
@@ -74,7 +74,7 @@ def save_model(
     return path
 
 
-def read_model(path: str | Path, *, device: str | torch.device = "cpu") -> SegNeXt:
+def read_model(path: str | Path, *, device: str | torch.device = "cpu") -> SegmentationModel:
     """Rebuild a model from its file; `load_model` takes names and URLs as well.
 
     Args:
@@ -212,7 +212,7 @@ def _not_safetensors(path: Path, error: Exception) -> str:
     return f"{path}: not a whole safetensors file ({reason}); get or write it again"
 
 
-def _build_empty(spec: ModelSpec, tensors: Mapping[str, Tensor], path: Path) -> SegNeXt:
+def _build_empty(spec: ModelSpec, tensors: Mapping[str, Tensor], path: Path) -> SegmentationModel:
     """Build the model of a spec without storage.
 
     Nothing is drawn, so loading leaves the global generator alone, and a hostile configuration
@@ -234,7 +234,7 @@ def _build_empty(spec: ModelSpec, tensors: Mapping[str, Tensor], path: Path) -> 
         raise WeightsError(msg) from error
 
 
-def _fill(model: SegNeXt, tensors: Mapping[str, Tensor], path: Path) -> None:
+def _fill(model: SegmentationModel, tensors: Mapping[str, Tensor], path: Path) -> None:
     expected = model.state_dict()
     _check_names("misses", expected.keys() - tensors.keys(), path)
     _check_names("has unknown", tensors.keys() - expected.keys(), path)

@@ -15,7 +15,7 @@ import torch
 
 from segnext.classes import Classes
 from segnext.errors import UsageError, WeightsError, describe_unknown
-from segnext.models import SegNeXt
+from segnext.models import SegmentationModel
 from segnext.storage import cache_folder
 from segnext.weights.adapt import build_from_state_dict
 from segnext.weights.download import fetch
@@ -109,7 +109,7 @@ def list_weights() -> list[str]:
     return list(WEIGHTS)
 
 
-def load_model(source: str | Path, *, device: str | torch.device = "cpu") -> SegNeXt:
+def load_model(source: str | Path, *, device: str | torch.device = "cpu") -> SegmentationModel:
     """Rebuild a model from a file, a published name or a URL.
 
     Args:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from segnext.classes import Classes
 from segnext.errors import UsageError, WeightsError, describe_unknown, list_some
-from segnext.models import SegNeXt
+from segnext.models import SegmentationModel
 from segnext.weights.adapt import start_from
 from segnext.weights.files import has_spec, is_permissive, load_tensors, read_spec
 from segnext.weights.foreign import CLASSIFIER, convert_state_dict
@@ -19,7 +19,7 @@ _BIAS = "decoder.classifier.bias"
 
 
 def initialize(
-    model: SegNeXt,
+    model: SegmentationModel,
     classes: Classes,
     source: str | Path,
     *,
@@ -52,7 +52,7 @@ def initialize(
 
 
 def start_from_model(
-    model: SegNeXt,
+    model: SegmentationModel,
     classes: Classes,
     source: str | Path,
     *,
@@ -86,7 +86,7 @@ def start_from_model(
     origins = _match_classes(classes, spec.classes, merged or {})
     tensors = load_tensors(source)
     rows, bias = tensors.get(CLASSIFIER), tensors.get(_BIAS)
-    own = model.decoder.classifier
+    own = model.classifier
     notes = () if is_permissive(spec) else (f"terms of {source.name}: {spec.license}",)
     if rows is None or bias is None or rows.shape[1:] != own.weight.shape[1:]:
         return (*_start(model, tensors, source, drop_classifier=True), *notes)
@@ -101,7 +101,11 @@ def start_from_model(
 
 
 def _start(
-    model: SegNeXt, state_dict: Mapping[str, object], path: Path, *, drop_classifier: bool = False
+    model: SegmentationModel,
+    state_dict: Mapping[str, object],
+    path: Path,
+    *,
+    drop_classifier: bool = False,
 ) -> tuple[str, ...]:
     try:
         converted = convert_state_dict(state_dict)

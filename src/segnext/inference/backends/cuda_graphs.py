@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from segnext.inference.backends.runner import Runner
-from segnext.inference.backends.torch_eager import fold_on
+from segnext.inference.backends.torch_eager import prepare_on
 from segnext.inference.description import Output
 from segnext.inference.upsampling import label_in_bands
-from segnext.models import SegNeXt
+from segnext.models import SegmentationModel
 
 # A captured graph keeps its activations; pictures of ever new sizes must not fill the device.
 MOST_GRAPHS = 8
@@ -38,9 +38,9 @@ class CudaGraphRunner(Runner):
         precision: Of weights and activations.
     """
 
-    def __init__(self, model: SegNeXt, device: torch.device, precision: str) -> None:
+    def __init__(self, model: SegmentationModel, device: torch.device, precision: str) -> None:
         super().__init__("cuda_graphs", model.config.in_channels, device)
-        self._network: nn.Module = fold_on(model, device, precision)
+        self._network: nn.Module = prepare_on(model, device, precision)
         self._captured: OrderedDict[tuple[Any, ...], _Captured] = OrderedDict()
 
     @torch.inference_mode()

@@ -10,10 +10,10 @@ from torch import Tensor
 from segnext.errors import WeightsError
 from segnext.inference.backends.extras import import_extra
 from segnext.inference.backends.runner import Runner
-from segnext.inference.backends.torch_eager import fold_on
+from segnext.inference.backends.torch_eager import prepare_on
 from segnext.inference.description import KEY, parse_description
 from segnext.inference.graphs import export_onnx, export_program
-from segnext.models import SegNeXt
+from segnext.models import SegmentationModel
 
 SUFFIX = ".onnx"
 
@@ -75,10 +75,12 @@ class OnnxRunner(Runner):
         return torch.from_numpy(self._session.run(None, {self._input: fed})[0])
 
 
-def open_onnx_runtime(model: SegNeXt, device: torch.device, threads: int | None) -> Runner:
+def open_onnx_runtime(
+    model: SegmentationModel, device: torch.device, threads: int | None
+) -> Runner:
     """Convert a model to ONNX, for any shape, and run it in ONNX Runtime."""
     import_extra("onnxruntime", "export")
-    folded = fold_on(model, torch.device("cpu"), "float32")
+    folded = prepare_on(model, torch.device("cpu"), "float32")
     channels = model.config.in_channels
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"model{SUFFIX}"

@@ -9,10 +9,10 @@ from torch import Tensor
 from segnext.errors import WeightsError
 from segnext.inference.backends.extras import import_extra
 from segnext.inference.backends.runner import Runner
-from segnext.inference.backends.torch_eager import fold_on
+from segnext.inference.backends.torch_eager import prepare_on
 from segnext.inference.description import KEY, parse_description
 from segnext.inference.graphs import convert_openvino
-from segnext.models import SegNeXt
+from segnext.models import SegmentationModel
 
 SUFFIX = ".xml"
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
@@ -48,10 +48,10 @@ class OpenvinoRunner(Runner):
         return torch.from_numpy(result)
 
 
-def open_openvino(model: SegNeXt, threads: int | None, precision: str) -> Runner:
+def open_openvino(model: SegmentationModel, threads: int | None, precision: str) -> Runner:
     """Convert a model, for any shape, and compile it."""
     import_extra("openvino", "openvino")
-    folded = fold_on(model, torch.device("cpu"), "float32")
+    folded = prepare_on(model, torch.device("cpu"), "float32")
     channels = model.config.in_channels
     network = convert_openvino(folded, channels=channels)
     return OpenvinoRunner(network, channels, threads=threads, precision=precision)

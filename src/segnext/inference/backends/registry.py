@@ -15,7 +15,8 @@ from segnext.inference.backends.extras import missing_extra
 from segnext.inference.backends.runner import Runner
 from segnext.inference.backends.torch_eager import check_precision, open_eager, open_folded
 from segnext.inference.device import choose_device
-from segnext.models import SegNeXt
+from segnext.inference.fold import can_fold
+from segnext.models import SegmentationModel
 
 AUTO = "auto"
 ALL_PRECISIONS = ("float32", "bfloat16", "float16")
@@ -51,7 +52,7 @@ class Backend:
     description: str
     devices: tuple[str, ...]
     precisions: tuple[str, ...]
-    open_model: Callable[[SegNeXt, Request], Runner]
+    open_model: Callable[[SegmentationModel, Request], Runner]
     missing: Callable[[], str | None] = lambda: None
 
 
@@ -128,7 +129,7 @@ def is_exported(source: object) -> bool:
 
 
 def open_runner(
-    source: SegNeXt | str | Path,
+    source: SegmentationModel | str | Path,
     *,
     backend: str = AUTO,
     device: str | torch.device | None = None,
@@ -159,9 +160,9 @@ def open_runner(
         raise UsageError(describe_unknown("backend", backend, (AUTO, *BACKENDS)))
     chosen = device if isinstance(device, torch.device) else choose_device(device)
     request = Request(chosen, threads, precision)
-    if not isinstance(source, SegNeXt):
+    if not isinstance(source, SegmentationModel):
         return _open_file(Path(source), backend, request)
-    name = _choose(request) if backend == AUTO else backend
+    name = _choose(source, request) if backend == AUTO else backend
     _check(name, request)
     if threads is not None:
         torch.set_num_threads(threads)
@@ -170,14 +171,15 @@ def open_runner(
     return runner
 
 
-def _choose(request: Request) -> str:
+def _choose(model: SegmentationModel, request: Request) -> str:
     """Return the fastest backend that is installed and can do what is asked for."""
     for name in AUTOMATIC:
         entry = BACKENDS[name]
         # A processor that has no units for another precision computes it slowly or not at all.
         plain = name != "openvino" or request.precision == "float32"
         fits = request.device.type in entry.devices and request.precision in entry.precisions
-        if plain and fits and entry.missing() is None:
+        known = name != "folded" or can_fold(model)
+        if known and plain and fits and entry.missing() is None:
             return name
     return "eager"
 

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from segnext.errors import SegnextError, UsageError, WeightsError
 from segnext.inference.backends.runner import ModuleRunner, Runner
-from segnext.inference.backends.torch_eager import fold_on
+from segnext.inference.backends.torch_eager import prepare_on
 from segnext.inference.description import KEY, parse_description
 from segnext.inference.graphs import export_program
-from segnext.models import SegNeXt
+from segnext.models import SegmentationModel
 from segnext.protocol import GREATEST_STRIDE
 
 PACKAGE_SUFFIX = ".pt2"
@@ -34,16 +34,16 @@ def missing_compiler() -> str | None:
     return "needs a C++ compiler (g++ or clang++) on the path"
 
 
-def open_compiled(model: SegNeXt, device: torch.device, precision: str) -> Runner:
+def open_compiled(model: SegmentationModel, device: torch.device, precision: str) -> Runner:
     """Run a folded model by `torch.compile`; a new shape is compiled at its first run."""
-    folded = fold_on(model, device, precision)
+    folded = prepare_on(model, device, precision)
     compiled: Any = torch.compile(folded, dynamic=False)
     return ModuleRunner("compiled", compiled, model.config.in_channels, device)
 
 
-def open_aot(model: SegNeXt, device: torch.device, precision: str) -> Runner:
+def open_aot(model: SegmentationModel, device: torch.device, precision: str) -> Runner:
     """Compile a folded model ahead of time, for sides in multiples of 32, and run the result."""
-    folded = fold_on(model, device, precision)
+    folded = prepare_on(model, device, precision)
     program = export_program(
         folded, channels=model.config.in_channels, multiple=MULTIPLE, device=device
     )

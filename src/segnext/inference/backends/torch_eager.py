@@ -5,8 +5,9 @@ import torch
 from segnext.errors import UsageError
 from segnext.inference.backends.runner import ModuleRunner, Runner
 from segnext.inference.device import place_model
-from segnext.inference.fold import FoldedSegNeXt, fold
-from segnext.models import SegNeXt
+from segnext.inference.fold import can_fold, prepare_network
+from segnext.inference.network import InferenceNetwork
+from segnext.models import SegmentationModel
 
 PRECISIONS = {
     "float32": torch.float32,
@@ -15,7 +16,7 @@ PRECISIONS = {
 }
 
 
-def open_eager(model: SegNeXt, device: torch.device, precision: str) -> Runner:
+def open_eager(model: SegmentationModel, device: torch.device, precision: str) -> Runner:
     """Run a model as it is, by autocast where another precision is asked for."""
     module = place_model(model, device).eval()
     dtype = PRECISIONS[precision]
@@ -29,16 +30,22 @@ def open_eager(model: SegNeXt, device: torch.device, precision: str) -> Runner:
     return ModuleRunner("eager", run_cast, model.config.in_channels, device)
 
 
-def open_folded(model: SegNeXt, device: torch.device, precision: str) -> Runner:
-    """Run a model folded for inference."""
-    return ModuleRunner(
-        "folded", fold_on(model, device, precision), model.config.in_channels, device
-    )
+def open_folded(model: SegmentationModel, device: torch.device, precision: str) -> Runner:
+    """Run a model folded for inference.
+
+    Raises:
+        UsageError: It is none that folding knows.
+    """
+    if not can_fold(model):
+        msg = "backend folded knows SegNeXt as in the paper alone; run this model in eager"
+        raise UsageError(msg)
+    network = prepare_on(model, device, precision)
+    return ModuleRunner("folded", network, model.config.in_channels, device)
 
 
-def fold_on(model: SegNeXt, device: torch.device, precision: str) -> FoldedSegNeXt:
-    """Fold a model and move the result to a device."""
-    return fold(model, PRECISIONS[precision]).to(device)
+def prepare_on(model: SegmentationModel, device: torch.device, precision: str) -> InferenceNetwork:
+    """Prepare a model for inference, folded if it can be, and move the result to a device."""
+    return prepare_network(model, PRECISIONS[precision]).to(device)
 
 
 def check_precision(backend: str, precision: str, possible: tuple[str, ...]) -> None:
