@@ -18,5 +18,5 @@ def run_python(code: str, *arguments: object) -> Any:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, (done.returncode, done.stderr[-3000:])
     return json.loads(done.stdout.splitlines()[-1])

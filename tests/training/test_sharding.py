@@ -154,7 +154,8 @@ def test_sharded_runs_and_halves_of_runs_train_alike(out: Path, other: str) -> N
         assert any(name.endswith(NAME) for name in ours)
         for name, value in theirs.items():
             assert ours[name].dtype == value.dtype
-            atol = 5e-3 if ROUNDING.search(name) else 1e-4
+            # 1.1e-4 was seen, on a processor that sums in another order than others do.
+            atol = 5e-3 if ROUNDING.search(name) else 2e-4
             torch.testing.assert_close(ours[name], value, rtol=1e-4, atol=atol, msg=name)
 
 

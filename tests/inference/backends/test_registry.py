@@ -8,7 +8,7 @@ from lively_models import enliven
 from segnext.errors import UsageError, WeightsError
 from segnext.inference import BACKENDS, is_exported, open_runner
 from segnext.inference.backends import registry
-from segnext.models import SegNeXt, SegNeXtConfig
+from segnext.models import SegNeXt, SegNeXtConfig, create_model
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,8 @@ def test_auto_takes_the_fastest_that_fits(
     }
     monkeypatch.setattr(registry, "BACKENDS", backends)
     request = registry.Request(torch.device(device), None, precision)
-    assert registry._choose(request) == chosen
+    model = create_model("segnext_tiny", num_classes=2)
+    assert registry._choose(model, request) == chosen
 
 
 @pytest.mark.parametrize(
