@@ -42,6 +42,7 @@ FLOPS_PER_VALUE: Mapping[str, int] = {
     "native_batch_norm": 2,  # scale and shift, known in evaluation
     "native_layer_norm": 7,  # mean 1, deviation 1, variance 2, division 1, scale and shift 2
     "native_group_norm": 7,
+    "_safe_softmax": 5,
     "_softmax": 5,  # maximum, difference, exponential, sum, division
     "upsample_bilinear2d": 7,  # four products, three sums
     "upsample_bicubic2d": 31,

@@ -111,13 +111,22 @@ class ConvNorm(nn.Sequential):
         Raises:
             ValueError: A training batch leaves batch statistics a single value.
         """
-        if self.training and input.numel() == input.shape[1]:
-            msg = (
-                "a training batch of one image leaves the decoder a single position, and batch "
-                "statistics need two: use a larger batch or crop"
-            )
-            raise ValueError(msg)
+        check_statistics(self[1], input)
         return super().forward(input)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def check_statistics(norm: nn.Module, features: Tensor) -> None:
+    """Refuse maps (B, C, h, w) of which batch statistics cannot be taken.
+
+    Raises:
+        ValueError: The norm is in training, and each channel has one value.
+    """
+    if norm.training and features.numel() == features.shape[1]:
+        msg = (
+            "a training batch of one image leaves the decoder a single position, and batch "
+            "statistics need two: use a larger batch or crop"
+        )
+        raise ValueError(msg)
 
 
 def separable(in_channels: int, out_channels: int, *, dilation: int = 1) -> nn.Sequential:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from segnext.errors import UsageError
-from segnext.models.decoders.decoder import ConvNorm, Decoder, resize_to
+from segnext.models.decoders.decoder import ConvNorm, Decoder, check_statistics, resize_to
 from segnext.models.layers import conv1x1, depthwise
 
 LEVELS = (3, 4, 5, 6, 7)
@@ -99,6 +99,7 @@ class MergingCells(nn.Module):
             merged = first + second
             if len(candidates) in OUTPUTS and OUTPUTS.index(len(candidates)) in UNREAD:
                 merged = merged + target
+            check_statistics(conv.get_submodule("3"), merged)
             candidates.append(conv(merged))
             numbers.append(cell.level)
         return [candidates[index] for index in OUTPUTS]
@@ -158,12 +159,6 @@ class NASFPN(Decoder):
         levels = [lateral(read) for lateral, read in zip(self.laterals, features[1:], strict=True)]
         while len(levels) < len(LEVELS):
             levels.append(_halve(levels[-1]))
-        if self.training and levels[-1].numel() == levels[-1].shape[1]:
-            msg = (
-                "a training batch of one image this small leaves level 7 of the pyramid a single "
-                "position, and batch statistics need two: use a larger batch or crop"
-            )
-            raise ValueError(msg)
         merged = self.cells(levels)
         summed = resize_to(merged[0], features[0])
         for level in merged[1:]:
