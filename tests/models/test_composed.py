@@ -5,7 +5,9 @@ import torch
 from torch import Tensor
 
 from encoder_contract import assert_close, hold_batch_norms
+from segnext.benchmark.costs import count_costs
 from segnext.errors import UsageError
+from segnext.inference.graphs import export_program
 from segnext.models import ComposedConfig, ComposedModel, SegmentationModel, create_model
 from segnext.models.composed import DECODERS, ENCODERS, list_options
 from segnext.models.randomness import keyed_randomness, sample_keys
@@ -78,6 +80,31 @@ def test_logits_of_odd_sizes_stay_where_the_image_is() -> None:
         logits, whole = model(images), model(padded)
     assert logits.shape[-2:] == (25, 35)
     assert torch.equal(logits, whole[..., :25, :35])
+
+
+def test_exported_graphs_take_any_size() -> None:
+    model = build("setr_pup_small").eval()
+    program = export_program(model, channels=3).module()
+    with torch.no_grad():
+        for size in ((65, 97), (64, 96)):
+            images = torch.randn(1, 3, *size)
+            assert_close(program(images), model(images))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_costs_can_be_counted(name: str) -> None:
+    assert count_costs(build(name).eval(), (64, 65)).macs > 0
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_files_give_the_same_model(name: str) -> None:
+    model = build(name).eval()
+    with torch.device("meta"):
+        empty = ComposedModel(ComposedConfig.from_dict(model.config.to_dict())).eval()
+    empty.load_state_dict(model.state_dict(), assign=True)
+    images = torch.randn(1, 3, 64, 65)
+    with torch.no_grad():
+        assert torch.equal(empty(images), model(images))
 
 
 @pytest.mark.parametrize("name", CASES)

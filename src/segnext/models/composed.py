@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from segnext.errors import UsageError, describe_unknown
@@ -196,7 +197,11 @@ class ComposedModel(SegmentationModel):
             return logits
         height, width = images.shape[-2:]
         stride = self.output_stride
-        return logits[..., : -(-height // stride), : -(-width // stride)]
+        # A slice would tie exported graphs to sizes that need a cut, or to those that need none.
+        # Rounded up by adding first: ONNX divides negative numbers towards zero.
+        rows = torch.arange((height + stride - 1) // stride, device=logits.device)
+        columns = torch.arange((width + stride - 1) // stride, device=logits.device)
+        return logits.index_select(2, rows).index_select(3, columns)
 
 
 def list_options(build: Callable[..., nn.Module]) -> list[str]:

@@ -133,7 +133,7 @@ class ViT(Encoder):
         grid = patches.shape[-2:]
         tokens = torch.cat(
             (
-                (self.class_token + self.positions[:, :1]).expand(len(images), -1, -1),
+                (self.class_token + self.positions[:, :1]).expand(images.shape[0], -1, -1),
                 patches.flatten(2).transpose(1, 2) + self._resize_positions(grid),
             ),
             dim=1,
@@ -143,7 +143,7 @@ class ViT(Encoder):
             tokens = layer(tokens)
             if number in self.read_layers:
                 read = self.norm(tokens)[:, 1:].transpose(1, 2)
-                features.append(read.reshape(len(images), -1, *grid))
+                features.append(read.reshape(images.shape[0], -1, *grid))
         return features
 
     def _resize_positions(self, grid: Sequence[int]) -> Tensor:
