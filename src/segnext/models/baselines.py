@@ -14,7 +14,7 @@ from segnext.models.decoders.aspp import RATES_AT_16
 _DILATED = ("fcn", "deeplabv3", "deeplabv3plus")
 _DILATABLE = ("resnet", "mobilenet")
 
-# Layers of the paper's 24, as quarters and as those of its auxiliaries (section 4.1 of SETR).
+# Layers that the auxiliaries read (SETR, section 4.1), and the last; halved for 12 layers.
 _SETR_LAYERS = {"small": (5, 8, 10, 12), "base": (5, 8, 10, 12), "large": (10, 15, 20, 24)}
 
 

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from encoder_contract import assert_close
 from segnext.errors import WeightsError
+from segnext.models.encoders.efficientnet import EfficientNet
 from segnext.models.encoders.encoder import Encoder
 from segnext.models.encoders.loading import load_pretrained_encoder
 from segnext.models.encoders.mit import MiT
@@ -63,11 +64,19 @@ def resnet_folder(tmp_path: Path) -> Path:
             lambda: transformers.SegformerForSemanticSegmentation(transformers.SegformerConfig()),
         ),
         (
+            lambda: EfficientNet("efficientnet_b0"),
+            lambda: transformers.EfficientNetForImageClassification(
+                transformers.EfficientNetConfig(
+                    width_coefficient=1.0, depth_coefficient=1.0, hidden_dim=1280
+                )
+            ),
+        ),
+        (
             lambda: shallow_vit(image_size=224),
             lambda: transformers.ViTForImageClassification(transformers.ViTConfig(**VIT)),
         ),
     ],
-    ids=["resnet", "mobilenet_v2", "mit", "segformer", "vit"],
+    ids=["resnet", "mobilenet_v2", "mit", "segformer", "efficientnet", "vit"],
 )
 def test_checkpoints_of_transformers(
     build: Callable[[], Encoder], theirs: Callable[[], Any], tmp_path: Path
@@ -84,7 +93,8 @@ def test_checkpoints_of_transformers(
     last = outputs.last_hidden_state
     if isinstance(encoder, ViT):
         last, found = last[:, 1:], found.flatten(2).transpose(1, 2)
-    if isinstance(encoder, MobileNetV2):
+    if isinstance(encoder, MobileNetV2 | EfficientNet):
+        # Another 1x1 follows, which the encoder leaves out.
         last = outputs.hidden_states[-1]
     assert_close(found, last)
 
