@@ -8,6 +8,7 @@ from encoder_contract import assert_close, hold_batch_norms
 from segnext.benchmark.costs import count_costs
 from segnext.errors import UsageError
 from segnext.inference.graphs import export_program
+from segnext.inference.network import PlainNetwork
 from segnext.models import ComposedConfig, ComposedModel, SegmentationModel, create_model
 from segnext.models.composed import DECODERS, ENCODERS, list_options
 from segnext.models.randomness import keyed_randomness, sample_keys
@@ -89,6 +90,32 @@ def test_exported_graphs_take_any_size() -> None:
         for size in ((65, 97), (64, 96)):
             images = torch.randn(1, 3, *size)
             assert_close(program(images), model(images))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_backends_run_the_same_function(name: str) -> None:
+    model = build(name).eval()
+    images = torch.randn(1, 3, 50, 70)
+    with torch.no_grad():
+        assert_close(PlainNetwork(model)(images), model(images))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fcn_resnet18",
+        "deeplabv3plus_mobilenet_v2",
+        "segformer_b0",
+        "setr_pup_small",
+        "nasfpn_efficientnet_b0",
+    ],
+)
+def test_networks_are_traced_at_a_fixed_size(name: str) -> None:
+    network = PlainNetwork(build(name))
+    images = torch.randn(1, 3, 65, 70)
+    program = torch.export.export(network, (images,)).module()
+    with torch.no_grad():
+        assert_close(program(images), network(images))
 
 
 @pytest.mark.parametrize("name", CASES)

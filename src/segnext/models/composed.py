@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from segnext.errors import UsageError, describe_unknown
 from segnext.models.decoders.deeplab import DeepLabV3, DeepLabV3Plus
@@ -175,33 +174,6 @@ class ComposedModel(SegmentationModel):
             auxiliaries=tuple(auxiliaries),
             auxiliary_weight=config.auxiliary_weight if auxiliaries else 0.0,
         )
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Compute logits (B, K, ceil(H/s), ceil(W/s)) of normalised images (B, C, H, W).
-
-        s is `output_stride`.
-
-        Raises:
-            ValueError: The encoder was built for other channels or larger images.
-        """
-        return self._crop(super().forward(images), images)
-
-    def forward_with_auxiliaries(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Compute logits as `forward` does, and those of every auxiliary decoder."""
-        logits, auxiliaries = super().forward_with_auxiliaries(images)
-        return self._crop(logits, images), auxiliaries
-
-    def _crop(self, logits: Tensor, images: Tensor) -> Tensor:
-        """Take off what lies beyond the image, where a decoder enlarges a map that rounded up."""
-        if getattr(self.decoder, "scale", 1) == 1:
-            return logits
-        height, width = images.shape[-2:]
-        stride = self.output_stride
-        # A slice would tie exported graphs to sizes that need a cut, or to those that need none.
-        # Rounded up by adding first: ONNX divides negative numbers towards zero.
-        rows = torch.arange((height + stride - 1) // stride, device=logits.device)
-        columns = torch.arange((width + stride - 1) // stride, device=logits.device)
-        return logits.index_select(2, rows).index_select(3, columns)
 
 
 def list_options(build: Callable[..., nn.Module]) -> list[str]:
