@@ -12,6 +12,7 @@ from segnext.models import (
     configure,
     create_encoder,
     create_model,
+    list_baselines,
     list_models,
 )
 
@@ -32,7 +33,8 @@ def test_parameter_counts_of_the_paper(name: str, parameters: int) -> None:
 
 def test_names_are_answered_with_the_nearest() -> None:
     sizes = ["segnext_tiny", "segnext_small", "segnext_base", "segnext_large"]
-    assert list_models() == [*sizes, *BASELINES]
+    assert list_models() == [*sizes, *list_baselines()]
+    assert list_baselines() == list(BASELINES)
     with pytest.raises(UsageError, match="unknown model 'segformer-b2': did you mean segformer_b2"):
         create_model("segformer-b2", num_classes=2)
     with pytest.raises(UsageError, match="unknown decoder 'hamm': did you mean ham"):

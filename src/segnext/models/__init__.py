@@ -10,6 +10,7 @@ from segnext.models.registry import (
     configure,
     create_encoder,
     create_model,
+    list_baselines,
     list_models,
 )
 from segnext.models.segmentation_model import ModelConfig, SegmentationModel
@@ -33,5 +34,6 @@ __all__ = [
     "configure",
     "create_encoder",
     "create_model",
+    "list_baselines",
     "list_models",
 ]

@@ -41,6 +41,11 @@ def list_models() -> list[str]:
     return [*MODELS, *BASELINES]
 
 
+def list_baselines() -> list[str]:
+    """Return the names of the published systems that SegNeXt is compared with."""
+    return list(BASELINES)
+
+
 def create_model(
     name: str, *, num_classes: int, in_channels: int = 3, **options: Any
 ) -> SegmentationModel:
