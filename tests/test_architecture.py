@@ -44,6 +44,18 @@ WITHIN_LAYER_0 = {
 }
 BANNED_NAMES = {"utils", "util", "common", "helpers", "misc", "tools", "lib", "core"}
 MAX_LINES = 380
+# What networks may need beside torch.
+PLAIN_PYTHON = {
+    "collections",
+    "contextlib",
+    "contextvars",
+    "dataclasses",
+    "functools",
+    "inspect",
+    "itertools",
+    "math",
+    "typing",
+}
 
 
 def place(path: Path) -> str:
@@ -92,8 +104,25 @@ def test_prediction_knows_nothing_of_training() -> None:
 def test_models_are_torch_only() -> None:
     for path in (SOURCE / "models").glob("*.py"):
         outside = {name.split(".")[0] for name in imported(path)} - {"segnext", "torch"}
-        allowed = {"collections", "contextlib", "contextvars", "dataclasses", "math", "typing"}
-        assert outside <= allowed, path
+        assert outside <= PLAIN_PYTHON, path
+    for path in (SOURCE / "models" / "decoders").glob("*.py"):
+        outside = {name.split(".")[0] for name in imported(path)} - {"segnext", "torch"}
+        assert outside <= PLAIN_PYTHON, path
+
+
+def test_transformers_are_the_encoders_affair() -> None:
+    for path in FILES:
+        named = "transformers" in {name.split(".")[0] for name in imported(path)}
+        assert not named or path.parent == SOURCE / "models" / "encoders", path
+    for path in (SOURCE / "models" / "encoders").glob("*.py"):
+        outside = {name.split(".")[0] for name in imported(path)} - {"segnext", "torch"}
+        assert outside <= PLAIN_PYTHON | {
+            "importlib",
+            "pathlib",
+            "re",
+            "safetensors",
+            "transformers",
+        }, path
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))

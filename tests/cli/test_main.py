@@ -28,8 +28,11 @@ def test_version() -> None:
 
 def test_models() -> None:
     rows = json.loads(call("models", "--json").stdout)
-    assert [row["parameters"] for row in rows] == [4263414, 13932886, 27636310, 48926550]
-    assert "segnext_large" in call("models").stdout
+    assert [row["parameters"] for row in rows[:4]] == [4263414, 13932886, 27636310, 48926550]
+    assert {"name": "fcn_resnet50", "encoder": "resnet50", "decoder": "fcn"} in rows
+    shown = call("models").stdout
+    assert "segnext_large" in shown
+    assert "setr_pup" in shown
 
 
 def test_the_main_job_from_folder_to_masks(tmp_path: Path) -> None:

@@ -1,7 +1,20 @@
 import pytest
 
 from segnext.errors import UsageError
-from segnext.models import create_encoder, create_model, list_models
+from segnext.models import (
+    BASELINES,
+    ComposedConfig,
+    ComposedModel,
+    SegNeXt,
+    SegNeXtConfig,
+    build_from_config,
+    config_from_dict,
+    configure,
+    create_encoder,
+    create_model,
+    list_baselines,
+    list_models,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +32,13 @@ def test_parameter_counts_of_the_paper(name: str, parameters: int) -> None:
 
 
 def test_names_are_answered_with_the_nearest() -> None:
-    assert list_models() == ["segnext_tiny", "segnext_small", "segnext_base", "segnext_large"]
+    sizes = ["segnext_tiny", "segnext_small", "segnext_base", "segnext_large"]
+    assert list_models() == [*sizes, *list_baselines()]
+    assert list_baselines() == list(BASELINES)
+    with pytest.raises(UsageError, match="unknown model 'segformer-b2': did you mean segformer_b2"):
+        create_model("segformer-b2", num_classes=2)
+    with pytest.raises(UsageError, match="unknown decoder 'hamm': did you mean ham"):
+        create_model("resnet50_hamm", num_classes=2)
     with pytest.raises(
         UsageError, match="unknown model 'segnext_tinny': did you mean segnext_tiny"
     ):
@@ -34,3 +53,36 @@ def test_encoder_alone() -> None:
     encoder = create_encoder("mscan_tiny", in_channels=4)
     assert encoder.out_channels == (32, 64, 160, 256)
     assert encoder.stages[0].downsample[0].in_channels == 4
+
+
+def test_options_go_where_they_belong() -> None:
+    config = configure(
+        "fcn_resnet18",
+        num_classes=2,
+        output_stride=16,
+        width=32,
+        decoder_options={"convs": 1},
+        auxiliary_weight=0.1,
+    )
+    assert isinstance(config, ComposedConfig)
+    assert config.encoder_options == {"output_stride": 16}
+    assert config.decoder_options == {"width": 32, "convs": 1}
+    assert config.auxiliary_weight == 0.1
+    assert BASELINES["fcn_resnet18"]["encoder_options"] == {"output_stride": 8}
+    with pytest.raises(UsageError, match="unknown model option 'widths': did you mean width"):
+        configure("fcn_resnet18", num_classes=2, widths=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "built"),
+    [("segnext_tiny", SegNeXtConfig, SegNeXt), ("fcn_resnet18", ComposedConfig, ComposedModel)],
+)
+def test_models_are_rebuilt_from_what_files_keep(name: str, kind: type, built: type) -> None:
+    config = configure(name, num_classes=2)
+    assert type(config) is kind
+    assert config_from_dict(config.to_dict()) == config
+    model = build_from_config(config_from_dict(config.to_dict()))
+    assert type(model) is built
+    assert model.config == config
+    with pytest.raises(TypeError, match="no model is built from dict"):
+        build_from_config({})

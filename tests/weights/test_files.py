@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from segnext.classes import Classes
 from segnext.errors import SegnextError, UsageError, WeightsError
-from segnext.models import SegNeXt
+from segnext.models import SegNeXt, create_model
 from segnext.spec import Protocol
 from segnext.weights import describe_model, load_model, load_tensors, read_spec, save_model
 
@@ -209,6 +209,7 @@ def test_newer_major_version_is_refused(saved: Path) -> None:
         ({"num_classes": 4}, "describes 3 classes, the model has 4"),
         ({"in_channels": 4}, "describes 3 image channels, the model has 4"),
         ({"depths": [10**9, 1, 1, 1]}, "too few tensors"),
+        ({"depths": [10**9, 1 - 10**9, 1, 1]}, "too few tensors"),
         ({"depths": "many"}, "cannot be built"),
         ({"rank": -1}, "cannot be built.*rank"),
         ({"embed_dims": [0.5, 1, 2, 3]}, "cannot be built"),
@@ -225,6 +226,70 @@ def test_configuration_that_is_not_the_tensors(
     edit_spec(saved, config={**describe_of(saved)["config"], **changes})
     with pytest.raises(WeightsError, match=message):
         load_model(saved)
+
+
+@pytest.fixture(scope="module")
+def composed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    model = create_model("fcn_resnet18", num_classes=3, width=16)
+    return save_model(model, tmp_path_factory.mktemp("composed") / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "described"),
+    [
+        ("segformer_b0", {"width": 16}, "segformer_b0"),
+        ("fcn_resnet18", {"width": 16}, "fcn_resnet18"),
+        ("resnet18_ham", {"width": 32, "rank": 4}, "resnet18_ham"),
+        ("setr_pup_small", {"layers": (1, 2, 3, 4), "width": 16}, "setr_pup_small"),
+        ("nasfpn_efficientnet_b0", {"width": 16, "repeats": 1}, "nasfpn_efficientnet_b0"),
+    ],
+)
+def test_composed_models_are_kept(
+    name: str, options: dict[str, Any], described: str, tmp_path: Path
+) -> None:
+    model = create_model(name, num_classes=3, in_channels=4, **options).eval()
+    path = save_model(model, tmp_path / "model.safetensors")
+    state = torch.get_rng_state()
+    loaded = load_model(path)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert read_spec(path).model == described
+    assert loaded.config == model.config
+    assert len(loaded.auxiliaries) == len(model.auxiliaries)
+    images = torch.randn(1, 4, 50, 70)
+    with torch.no_grad():
+        assert torch.equal(loaded(images), model(images))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"encoder": "resnet19"}, "unknown encoder 'resnet19': did you mean resnet18"),
+        ({"encoder": ["resnet18"]}, "cannot be built"),
+        ({"encoder": "resnet34"}, "misses tensors"),
+        ({"encoder_options": 5}, "cannot be built"),
+        ({"encoder_options": {"output_stride": 7}}, "cannot be built.*output_stride"),
+        ({"decoder_options": {"convs": 10**9}}, "too few tensors"),
+        ({"decoder_options": {"convs": "many"}}, "cannot be built"),
+        ({"decoder_options": {"width": 0.5}}, "cannot be built"),
+        ({"decoder_options": {"width": 10**9}}, "cannot be built|misshapen"),
+        ({"decoder_options": {"width": 24}}, "misshapen tensors"),
+        ({"decoder": "nasfpn", "decoder_options": {"repeats": 10**9}}, "too few tensors"),
+        ({"decoder": "ham", "decoder_options": {"rank": 10**9}}, "too few tensors"),
+        ({"decoder": "ham", "decoder_options": {"width": 32 * 10**6}}, "too few tensors"),
+        ({"auxiliaries": ["fcn"]}, "cannot be built"),
+        ({"auxiliaries": [{"decoder": "fcn", "convs": 10**9}]}, "too few tensors"),
+        ({"auxiliaries": []}, r"unknown tensors.*auxiliaries\.0"),
+        ({"num_classes": 4}, "describes 3 classes, the model has 4"),
+    ],
+)
+def test_composed_configuration_that_is_not_the_tensors(
+    composed: Path, changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(composed.read_bytes())
+    edit_spec(path, config={**describe_of(path)["config"], **changes})
+    with pytest.raises(WeightsError, match=message):
+        load_model(path)
 
 
 def test_values_that_are_not_finite(saved: Path) -> None:

@@ -19,7 +19,7 @@ from segnext.errors import UsageError, describe_unknown
 from segnext.inference.backends import AUTO, FILES, Runner, is_exported
 from segnext.inference.backends.torch_eager import PRECISIONS
 from segnext.inference.description import Output
-from segnext.models import MIN_SIZE, SegmentationModel, SegNeXtConfig, create_model, list_models
+from segnext.models import MIN_SIZE, SegmentationModel, config_from_dict, create_model, list_models
 from segnext.weights import find_weights, list_weights, load_model, read_spec
 
 ALL = "all"
@@ -107,7 +107,7 @@ def _find_subject(source: str, label: str, num_classes: int) -> Subject:
         return Subject(label, source, "exported", num_classes)
     if not path.suffix and source == path.name and source not in list_weights():
         raise UsageError(describe_unknown("model", source, [*list_models(), *list_weights()]))
-    config = SegNeXtConfig.from_dict(read_spec(find_weights(source)).config)
+    config = config_from_dict(read_spec(find_weights(source)).config)
     return Subject(label, source, "weights", config.num_classes)
 
 

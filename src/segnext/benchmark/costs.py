@@ -14,6 +14,7 @@ and are not in it.
 """
 
 import copy
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,27 +31,44 @@ from segnext.errors import UsageError
 # Arithmetic per value that comes out, of what multiplies no matrices.
 FLOPS_PER_VALUE: Mapping[str, int] = {
     "add": 1,
+    "add_": 1,
     "mul": 1,
     "div": 1,
     "relu": 1,
+    "hardtanh": 2,
+    "sigmoid": 3,  # exponential, sum, division
+    "silu": 4,
     "gelu": 5,  # x / sqrt(2), its error function, + 1, / 2, times x
     "native_batch_norm": 2,  # scale and shift, known in evaluation
     "native_layer_norm": 7,  # mean 1, deviation 1, variance 2, division 1, scale and shift 2
     "native_group_norm": 7,
+    "_safe_softmax": 5,
     "_softmax": 5,  # maximum, difference, exponential, sum, division
     "upsample_bilinear2d": 7,  # four products, three sums
+    "upsample_bicubic2d": 31,
+}
+# One for each value that goes in: sums and comparisons over positions.
+_REDUCTIONS = {"_adaptive_avg_pool2d", "amax", "mean"}
+_ATTENTIONS = {
+    "_scaled_dot_product_efficient_attention",
+    "_scaled_dot_product_flash_attention",
+    "_scaled_dot_product_flash_attention_for_cpu",
 }
 _FREE = {
     "_to_copy",
     "_unsafe_view",
     "alias",
+    "arange",
+    "as_strided_",
     "cat",
     "clone",
+    "constant_pad_nd",
     "copy_",
     "detach",
     "device",
     "empty",
     "expand",
+    "index_select",
     "permute",
     "select",
     "slice",
@@ -60,6 +78,7 @@ _FREE = {
     "t",
     "transpose",
     "unsqueeze",
+    "upsample_nearest2d",
     "view",
 }
 
@@ -223,10 +242,26 @@ def _count(name: str, args: tuple[Any, ...], values: int, module: str) -> tuple[
     elif name in {"mm", "bmm"}:
         macs = values * args[0].shape[-1]
         return macs, 2 * macs
+    elif name == "addmm":
+        macs = values * args[1].shape[-1]
+        return macs, 2 * macs + values
+    elif name in _ATTENTIONS:
+        return _count_attention(*args[:3])
+    elif name == "max_pool2d_with_indices":
+        return 0, values * math.prod(args[1])
+    elif name in _REDUCTIONS:
+        return 0, args[0].numel()
     elif name in FLOPS_PER_VALUE:
         return 0, FLOPS_PER_VALUE[name] * values
     msg = f"no rule counts {name}, which {module or 'the model'} calls"
     raise UsageError(msg)
+
+
+def _count_attention(queries: Tensor, keys: Tensor, values: Tensor) -> tuple[int, int]:
+    """Count two products of matrices, with scaling and softmax of what is in between."""
+    pairs = queries.shape[:-1].numel() * keys.shape[-2]
+    macs = pairs * (queries.shape[-1] + values.shape[-1])
+    return macs, 2 * macs + pairs * (1 + FLOPS_PER_VALUE["_softmax"])
 
 
 def _sum_modules(model: nn.Module, operations: Sequence[Operation]) -> list[ModuleCost]:

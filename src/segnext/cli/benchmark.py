@@ -82,13 +82,13 @@ def benchmark(
     )
     from segnext.inference import choose_device
     from segnext.inference.backends import BACKENDS, open_runner
-    from segnext.models import list_models
+    from segnext.models import MODELS
 
     wanted_sizes = [_parse_size(size) for size in _split("--sizes", sizes)]
     precisions = _split("--precision", precision)
     check_options(wanted_sizes, precisions, output, batch)
     cases = list_cases(
-        find_subjects(models or list_models(), num_classes),
+        find_subjects(models or list(MODELS), num_classes),
         wanted_sizes,
         choose_backends(_split("--backends", backends), BACKENDS),
         precisions,

@@ -21,14 +21,14 @@ def models(
     """
     import torch
 
-    from segnext.models import create_model, list_models
+    from segnext.models import BASELINES, MODELS, SegNeXt, SegNeXtConfig
     from segnext.weights import WEIGHTS
 
     rows: list[dict[str, Any]] = []
-    for name in list_models():
+    for name, preset in MODELS.items():
+        config = SegNeXtConfig(num_classes=num_classes, **preset)
         with torch.device("meta"):
-            model = create_model(name, num_classes=num_classes)
-        config = model.config
+            model = SegNeXt(config)
         rows.append(
             {
                 "name": name,
@@ -39,8 +39,12 @@ def models(
                 "weights": [asdict(w) for w in WEIGHTS.values() if w.model == name],
             }
         )
+    baselines = [
+        {"name": name, "encoder": parts["encoder"], "decoder": parts["decoder"]}
+        for name, parts in BASELINES.items()
+    ]
     if as_json:
-        typer.echo(json.dumps(rows))
+        typer.echo(json.dumps([*rows, *baselines]))
         return
     table = Table("name", "parameters", "channels", "blocks", "decoder width", box=None)
     for row in rows:
@@ -53,6 +57,11 @@ def models(
         )
     console = Console()
     console.print(table)
+    compared = Table("baseline", "encoder", "decoder", box=None)
+    for baseline in baselines:
+        compared.add_row(*baseline.values())
+    console.print()
+    console.print(compared)
     published = Table("weights", "kind", "trained on", box=None)
     for weights in WEIGHTS.values():
         published.add_row(weights.name, weights.kind, weights.description)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from segnext.models import SegmentationModel
+from segnext.models.segmentation_model import crop_logits
 
 
 class InferenceNetwork(nn.Module):
@@ -78,4 +79,5 @@ class PlainNetwork(InferenceNetwork):
 
     def compute(self, images: Tensor) -> Tensor:
         """Encode and decode."""
-        return self.decoder(self.encoder(images))  # type: ignore[no-any-return]
+        logits = self.decoder(self.encoder(images))
+        return crop_logits(logits, images, self.decoder, self.output_stride)

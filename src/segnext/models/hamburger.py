@@ -159,6 +159,10 @@ class LightHam(nn.Module):
         self.dropout = ChannelDropout(dropout)
         self.classifier = conv1x1(width, num_classes)
 
+    def output_stride(self, strides: Sequence[int]) -> int:
+        """Return the pixels of the image per logit, of an encoder with these strides."""
+        return strides[self.stages[0] - 1]
+
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Decode the encoder's maps.
 

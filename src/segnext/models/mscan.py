@@ -29,6 +29,13 @@ MIN_SIZE = 32
 # Strides of the stem's two convolutions by the stride of both together.
 STEM_STRIDES = {4: (2, 2), 2: (2, 1), 1: (1, 1)}
 LAYER_SCALE_START = 0.01
+# Channels and blocks of each stage (table 2).
+MSCAN_SIZES: dict[str, dict[str, tuple[int, ...]]] = {
+    "mscan_tiny": {"embed_dims": (32, 64, 160, 256), "depths": (3, 3, 5, 2)},
+    "mscan_small": {"embed_dims": (64, 128, 320, 512), "depths": (2, 2, 4, 2)},
+    "mscan_base": {"embed_dims": (64, 128, 320, 512), "depths": (3, 3, 12, 3)},
+    "mscan_large": {"embed_dims": (64, 128, 320, 512), "depths": (3, 5, 27, 3)},
+}
 
 
 class MSCA(nn.Module):

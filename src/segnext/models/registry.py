@@ -1,24 +1,29 @@
-"""Models by name: the four sizes of the paper (table 2)."""
+"""Models by name: the four sizes of the paper (table 2), the baselines, and any combination."""
 
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from segnext.errors import UsageError, describe_unknown
-from segnext.models.mscan import MSCAN
+from segnext.models.baselines import BASELINES, find_parts
+from segnext.models.composed import (
+    DECODERS,
+    ENCODERS,
+    ComposedConfig,
+    ComposedModel,
+    list_options,
+)
+from segnext.models.mscan import MSCAN, MSCAN_SIZES
+from segnext.models.segmentation_model import ModelConfig, SegmentationModel
 from segnext.models.segnext import SegNeXt, SegNeXtConfig, build_encoder
 
 # Rates of drop path are those of the ADE20K recipes.
 MODELS: dict[str, dict[str, Any]] = {
-    "segnext_tiny": {"embed_dims": (32, 64, 160, 256), "depths": (3, 3, 5, 2)},
-    "segnext_small": {"embed_dims": (64, 128, 320, 512), "depths": (2, 2, 4, 2)},
-    "segnext_base": {
-        "embed_dims": (64, 128, 320, 512),
-        "depths": (3, 3, 12, 3),
-        "decoder_width": 512,
-        "rank": 64,
-    },
+    "segnext_tiny": {**MSCAN_SIZES["mscan_tiny"]},
+    "segnext_small": {**MSCAN_SIZES["mscan_small"]},
+    "segnext_base": {**MSCAN_SIZES["mscan_base"], "decoder_width": 512, "rank": 64},
     "segnext_large": {
-        "embed_dims": (64, 128, 320, 512),
-        "depths": (3, 5, 27, 3),
+        **MSCAN_SIZES["mscan_large"],
         "decoder_width": 1024,
         "rank": 64,
         "drop_path_rate": 0.3,
@@ -29,26 +34,40 @@ _ENCODER_OPTIONS = ("drop_path_rate", "branches", "stem_stride", "activation_che
 
 
 def list_models() -> list[str]:
-    """Return the names that `create_model` accepts."""
-    return list(MODELS)
+    """Return the names of the published systems: SegNeXt's sizes, then the baselines.
+
+    `create_model` also accepts any encoder and decoder, such as `resnet50_ham`.
+    """
+    return [*MODELS, *BASELINES]
 
 
-def create_model(name: str, *, num_classes: int, in_channels: int = 3, **options: Any) -> SegNeXt:
+def list_baselines() -> list[str]:
+    """Return the names of the published systems that SegNeXt is compared with."""
+    return list(BASELINES)
+
+
+def create_model(
+    name: str, *, num_classes: int, in_channels: int = 3, **options: Any
+) -> SegmentationModel:
     """Build a model with new weights.
 
     Args:
-        name: One of `list_models()`.
+        name: One of `list_models()`, or `<encoder>_<decoder>` with keys of `ENCODERS` and
+            `DECODERS`.
         num_classes: K, at least 1.
         in_channels: Channels of the images, at least 1.
-        **options: Any other field of `SegNeXtConfig`, over the preset.
+        **options: Over the preset. For SegNeXt any other field of `SegNeXtConfig`; for others any
+            option of the encoder or of the decoder, or a field of `ComposedConfig`.
 
     Returns:
-        A module in training mode: images (B, in_channels, H, W) to logits (B, K, H/8, W/8).
+        A module in training mode: images (B, in_channels, H, W) to logits (B, K, H/s, W/s) with
+        s its `output_stride`, 8 for SegNeXt.
 
     Raises:
-        UsageError: Unknown name or option, or an option out of range.
+        UsageError: Unknown name or option, an option out of range, or a package is missing.
     """
-    return SegNeXt(configure(name, num_classes=num_classes, in_channels=in_channels, **options))
+    config = configure(name, num_classes=num_classes, in_channels=in_channels, **options)
+    return build_from_config(config)
 
 
 def create_encoder(name: str, *, in_channels: int = 3, **options: Any) -> MSCAN:
@@ -63,27 +82,79 @@ def create_encoder(name: str, *, in_channels: int = 3, **options: Any) -> MSCAN:
     Raises:
         UsageError: Unknown name or option, or an option out of range.
     """
-    valid = [model.replace("segnext", "mscan") for model in MODELS]
-    if name not in valid:
-        raise UsageError(describe_unknown("encoder", name, valid))
+    if name not in MSCAN_SIZES:
+        raise UsageError(describe_unknown("encoder", name, MSCAN_SIZES))
     for option in options:
         if option not in _ENCODER_OPTIONS:
             raise UsageError(describe_unknown("encoder option", option, _ENCODER_OPTIONS))
     model = name.replace("mscan", "segnext")
-    return build_encoder(configure(model, num_classes=1, in_channels=in_channels, **options))
+    config = SegNeXtConfig(
+        **{"num_classes": 1, "in_channels": in_channels, **MODELS[model], **options}
+    )
+    return build_encoder(config)
 
 
 def configure(
     name: str, *, num_classes: int, in_channels: int = 3, **options: Any
-) -> SegNeXtConfig:
+) -> SegNeXtConfig | ComposedConfig:
     """Return the full configuration of a named model.
 
     Raises:
         UsageError: Unknown name or option.
     """
-    if name not in MODELS:
-        raise UsageError(describe_unknown("model", name, MODELS))
-    merged = {**MODELS[name], **options}
-    return SegNeXtConfig.from_dict(
-        {"num_classes": num_classes, "in_channels": in_channels, **merged}
-    )
+    common: dict[str, Any] = {"num_classes": num_classes, "in_channels": in_channels}
+    if name in MODELS:
+        return SegNeXtConfig.from_dict({**common, **MODELS[name], **options})
+    parts = find_parts(name)
+    if parts is None:
+        raise UsageError(describe_unknown("model", name, list_models()))
+    return ComposedConfig(**common, **_merge_options(parts, options))
+
+
+def config_from_dict(data: Mapping[str, Any]) -> SegNeXtConfig | ComposedConfig:
+    """Rebuild the configuration of any model from its `to_dict`.
+
+    Raises:
+        UsageError: An option does not exist; names the nearest ones.
+    """
+    return ComposedConfig.from_dict(data) if "encoder" in data else SegNeXtConfig.from_dict(data)
+
+
+def build_from_config(config: ModelConfig) -> SegmentationModel:
+    """Build the model of a configuration, with new weights.
+
+    Raises:
+        UsageError: An option is out of range, or a package is missing.
+        TypeError: The configuration is of no model of ours.
+    """
+    if isinstance(config, SegNeXtConfig):
+        return SegNeXt(config)
+    if isinstance(config, ComposedConfig):
+        return ComposedModel(config)
+    msg = f"no model is built from {type(config).__name__}"
+    raise TypeError(msg)
+
+
+def _merge_options(parts: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Put options over a preset, each where it belongs: the encoder first, else the decoder."""
+    merged = {
+        **parts,
+        "encoder_options": {**parts.get("encoder_options", {})},
+        "decoder_options": {**parts.get("decoder_options", {})},
+    }
+    of_encoder = list_options(ENCODERS[parts["encoder"]])
+    of_decoder = list_options(DECODERS[parts["decoder"]])
+    named = [f.name for f in fields(ComposedConfig) if f.name not in ("encoder", "decoder")]
+    for name, value in options.items():
+        if name in ("encoder_options", "decoder_options"):
+            merged[name] |= value
+        elif name in named:
+            merged[name] = value
+        elif name in of_encoder:
+            merged["encoder_options"][name] = value
+        elif name in of_decoder:
+            merged["decoder_options"][name] = value
+        else:
+            valid = {*named, *of_encoder, *of_decoder} - {"num_classes", "in_channels"}
+            raise UsageError(describe_unknown("model option", name, valid))
+    return merged

@@ -5,6 +5,7 @@ Shapes: B batch, C channels, H and W height and width of the image, K classes.
 
 from typing import Any, Protocol, Self, cast
 
+import torch
 from torch import Tensor, nn
 
 from segnext.spec import ModelSpec
@@ -23,6 +24,28 @@ class ModelConfig(Protocol):
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready description."""
+
+
+def crop_logits(logits: Tensor, images: Tensor, decoder: nn.Module, stride: int) -> Tensor:
+    """Take off what lies beyond the image, where a decoder enlarges a map that rounded up.
+
+    Args:
+        logits: (B, K, h, w), the decoder's; not touched if it has no `scale` but 1.
+        images: (B, C, H, W) that they were computed of.
+        decoder: What made them.
+        stride: s, pixels of the image per logit.
+
+    Returns:
+        (B, K, ceil(H/s), ceil(W/s)).
+    """
+    if getattr(decoder, "scale", 1) == 1:
+        return logits
+    height, width = images.shape[-2:]
+    # A slice would tie exported graphs to sizes that need a cut, or to those that need none.
+    # Rounded up by adding first: ONNX divides negative numbers towards zero.
+    rows = torch.arange((height + stride - 1) // stride, device=logits.device)
+    columns = torch.arange((width + stride - 1) // stride, device=logits.device)
+    return logits.index_select(2, rows).index_select(3, columns)
 
 
 class SegmentationModel(nn.Module):
@@ -79,9 +102,13 @@ class SegmentationModel(nn.Module):
         Raises:
             ValueError: The encoder was built for other channels or larger images.
         """
-        return self.decoder(self.encoder(images))  # type: ignore[no-any-return]
+        return self._decode(self.encoder(images), images)
 
     def forward_with_auxiliaries(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Compute logits as `forward` does, and those of every auxiliary decoder."""
         features = self.encoder(images)
-        return self.decoder(features), [auxiliary(features) for auxiliary in self.auxiliaries]
+        logits = self._decode(features, images)
+        return logits, [auxiliary(features) for auxiliary in self.auxiliaries]
+
+    def _decode(self, features: list[Tensor], images: Tensor) -> Tensor:
+        return crop_logits(self.decoder(features), images, self.decoder, self.output_stride)

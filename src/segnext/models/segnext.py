@@ -107,7 +107,7 @@ class SegNeXt(SegmentationModel):
             config,
             encoder=encoder,
             decoder=decoder,
-            output_stride=encoder.strides[config.decoder_stages[0] - 1],
+            output_stride=decoder.output_stride(encoder.strides),
         )
         decoder.apply(init_conv_weights)
         nn.init.normal_(decoder.classifier.weight, std=0.01)

@@ -6,7 +6,14 @@ import math
 from segnext import __version__
 from segnext.classes import Classes
 from segnext.errors import UsageError, WeightsError
-from segnext.models import MODELS, ModelConfig, SegmentationModel, SegNeXtConfig
+from segnext.models import (
+    BASELINES,
+    MODELS,
+    ComposedConfig,
+    ModelConfig,
+    SegmentationModel,
+    SegNeXtConfig,
+)
 from segnext.spec import IMAGENET_NORMALIZATION, ModelSpec, Normalization
 
 UNNAMED = "custom"
@@ -15,7 +22,8 @@ UNNAMED = "custom"
 def describe_model(model: SegmentationModel, classes: Classes | None = None) -> ModelSpec:
     """Write the spec of a model that nobody described: its size by name, numbered classes.
 
-    A model of no registered size is called `custom`; `load_model` reads `config`, not the name.
+    A SegNeXt of no registered size is called `custom`; a composed model as `create_model` calls
+    its encoder and decoder. `load_model` reads `config`, not the name.
 
     Args:
         model: The model.
@@ -32,6 +40,10 @@ def describe_model(model: SegmentationModel, classes: Classes | None = None) -> 
 
 
 def _find_name(config: ModelConfig) -> str:
+    if isinstance(config, ComposedConfig):
+        known = {(parts["encoder"], parts["decoder"]): name for name, parts in BASELINES.items()}
+        parts = config.encoder, config.decoder
+        return known.get(parts, "_".join(parts))
     sizes = {(preset["embed_dims"], preset["depths"]): name for name, preset in MODELS.items()}
     if not isinstance(config, SegNeXtConfig):
         return UNNAMED

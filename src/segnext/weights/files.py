@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,7 +18,13 @@ from torch import Tensor
 
 from segnext import __version__
 from segnext.errors import SegnextError, UsageError, WeightsError, list_some
-from segnext.models import SegmentationModel, SegNeXt, SegNeXtConfig
+from segnext.models import (
+    ComposedConfig,
+    SegmentationModel,
+    SegNeXtConfig,
+    build_from_config,
+    config_from_dict,
+)
 from segnext.spec import ModelSpec
 from segnext.storage import write_atomically
 from segnext.weights.description import check_spec, describe_model, parse_spec
@@ -28,6 +35,11 @@ PICKLE_SUFFIXES = frozenset({".pth", ".pt", ".ckpt", ".bin", ".tar", ".pkl"})
 _METADATA_KEY = "segnext"
 _ENCODER = "encoder."
 _INTEGERS_AND_BASES = ("num_batches_tracked", "initial_bases")
+# Of `LightHam`, where a configuration leaves them out.
+_LIGHT_HAM_WIDTH = 256
+_LIGHT_HAM_RANK = 16
+# Options of composed models that say how often something is built.
+_REPEATED = ("repeats", "head_convs", "convs")
 _QUIET_LICENSES = frozenset(
     {"apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc0-1.0", "mit", "unstated"}
 )
@@ -220,18 +232,45 @@ def _build_empty(spec: ModelSpec, tensors: Mapping[str, Tensor], path: Path) -> 
     decomposition cost something even so, hence the look at their number.
     """
     try:
-        config = SegNeXtConfig.from_dict(spec.config)
+        config = config_from_dict(spec.config)
         check_spec(spec, config)
         numbers = sum(tensor.numel() for tensor in tensors.values())
-        if sum(config.depths) > len(tensors) or config.decoder_width * config.rank > numbers:
+        layers, bases = _claimed_size(config)
+        if layers > len(tensors) or bases > numbers:
             msg = "the file holds too few tensors for its configuration"
             raise WeightsError(msg)
         with torch.device("meta"):
-            return SegNeXt(config)
+            return build_from_config(config)
     # The configuration comes from the file; what a wrong type raises depends on the option.
-    except (SegnextError, ArithmeticError, AttributeError, RuntimeError, TypeError) as error:
+    except (
+        SegnextError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
         msg = f"{path}: its model cannot be built, {error}"
         raise WeightsError(msg) from error
+
+
+def _claimed_size(config: SegNeXtConfig | ComposedConfig) -> tuple[int, int]:
+    """Return the layers that a configuration lets repeat, and the numbers in its bases."""
+    # Magnitudes, lest a negative number hide another.
+    if isinstance(config, SegNeXtConfig):
+        return sum(map(abs, config.depths)), abs(config.decoder_width * config.rank)
+    decoders: list[tuple[str, Mapping[str, Any]]] = [
+        (config.decoder, config.decoder_options),
+        *((auxiliary["decoder"], auxiliary) for auxiliary in config.auxiliaries),
+    ]
+    layers = sum(abs(options.get(name, 0)) for _, options in decoders for name in _REPEATED)
+    bases = sum(
+        abs(options.get("width", _LIGHT_HAM_WIDTH) * options.get("rank", _LIGHT_HAM_RANK))
+        for name, options in decoders
+        if name == "ham"
+    )
+    return layers, bases
 
 
 def _fill(model: SegmentationModel, tensors: Mapping[str, Tensor], path: Path) -> None:

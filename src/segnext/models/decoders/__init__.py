@@ -1,0 +1,1 @@
+"""Decoders of the baselines, written from their papers."""

@@ -1,0 +1,92 @@
+"""UPerNet: pyramid pooling on the last map, a feature pyramid over all of them.
+
+Paper: "Unified Perceptual Parsing for Scene Understanding", arXiv 1807.10221, section 3.1, with the
+pooling of PSPNet, arXiv 1612.01105.
+
+Shapes: B batch, C channels of a stage, K classes, D width, h and w height and width of stage 1.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from segnext.models.decoders.decoder import ConvNorm, Decoder, resize_to
+
+
+class PyramidPooling(nn.Module):
+    """Means over grids of several sizes, beside the map itself.
+
+    Args:
+        in_channels: C.
+        width: D.
+        grids: Cells along each side.
+    """
+
+    def __init__(self, in_channels: int, width: int, *, grids: Sequence[int]) -> None:
+        super().__init__()
+        self.grids = tuple(grids)
+        self.branches = nn.ModuleList(ConvNorm(in_channels, width) for _ in self.grids)
+        self.fuse = ConvNorm(in_channels + len(self.grids) * width, width, 3)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Transform (B, C, h, w) to (B, D, h, w).
+
+        Raises:
+            ValueError: A training batch of one image: its mean is a single position.
+        """
+        pooled = [
+            resize_to(branch(functional.adaptive_avg_pool2d(features, grid)), features)
+            for branch, grid in zip(self.branches, self.grids, strict=True)
+        ]
+        return self.fuse(torch.cat((features, *pooled), dim=1))  # type: ignore[no-any-return]
+
+
+class UPerNet(Decoder):
+    """All four maps to logits of the first's resolution.
+
+    Args:
+        in_channels: C of the encoder's maps.
+        num_classes: K.
+        width: D.
+        grids: Cells along each side of the pooling's grids.
+        dropout: Probability of dropping a channel before the classifier.
+
+    Raises:
+        UsageError: An option is out of range.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        num_classes: int,
+        *,
+        width: int = 512,
+        grids: Sequence[int] = (1, 2, 3, 6),
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__(num_classes, width, stage=1, dropout=dropout)
+        self.pooling = PyramidPooling(in_channels[-1], width, grids=grids)
+        self.laterals = nn.ModuleList(ConvNorm(channels, width) for channels in in_channels[:-1])
+        self.smooth = nn.ModuleList(ConvNorm(width, width, 3) for _ in in_channels[:-1])
+        self.fuse = ConvNorm(len(in_channels) * width, width, 3)
+        self.init_weights()
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """Compute logits (B, K, h, w) from the encoder's maps.
+
+        Raises:
+            ValueError: A training batch of one image.
+        """
+        merged = [self.pooling(features[-1])]
+        for lateral, feature in zip(reversed(self.laterals), features[-2::-1], strict=True):
+            fine = lateral(feature)
+            merged.append(fine + resize_to(merged[-1], fine))
+        coarse, *finer = merged
+        smoothed = [smooth(m) for smooth, m in zip(reversed(self.smooth), finer, strict=True)]
+        finest = smoothed[-1]
+        levels = [*smoothed[::-1], coarse]
+        return self.classify(
+            self.fuse(torch.cat([resize_to(level, finest) for level in levels], dim=1))
+        )

@@ -1,0 +1,1 @@
+"""Encoders of the baselines, built from `transformers` and made to behave as MSCAN does."""
