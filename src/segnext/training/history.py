@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 from segnext.errors import TrainingError
 from segnext.training.checkpoint import Progress, read_about
-from segnext.training.run_folder import CHECKPOINT
+from segnext.training.run_files import CHECKPOINT
 
 CONFIG, LOG, PER_CLASS = "config.yaml", "metrics.jsonl", "per_class.csv"
 SEARCH_DEPTH = 3

@@ -14,7 +14,8 @@ from segnext.training.display import Display
 from segnext.training.learner import Learner, build_learner, build_model
 from segnext.training.planning import Plan, check_batch, check_model, make_plan, open_training_data
 from segnext.training.processes import Processes
-from segnext.training.run_folder import CHECKPOINT, RunFolder, next_run_folder
+from segnext.training.run_files import CHECKPOINT, next_run_folder
+from segnext.training.run_folder import RunFolder
 from segnext.training.samples import SHEET_ROWS, draw_samples
 from segnext.training.sharding import gather_model
 from segnext.training.tracking import check_trackers
