@@ -78,9 +78,7 @@ class CropRule:
             msg = f"ratio_range must be positive and ascending, got {self.ratio_range}"
             raise UsageError(msg)
 
-    def draw(
-        self, image: Picture, rng: np.random.Generator, fill: npt.NDArray[np.uint8]
-    ) -> Picture:
+    def draw(self, image: Picture, rng: np.random.Generator, fill: Picture) -> Picture:
         """Cut a crop (S, S, 3) out of a photo (H, W, 3)."""
         interpolation: Interpolation = "bicubic"
         if self.interpolation == "random":
@@ -183,9 +181,9 @@ class PhotoAugmentation:
         return normalized.transpose(2, 0, 1)
 
 
-def mean_color(normalization: Normalization) -> npt.NDArray[np.uint8]:
+def mean_color(normalization: Normalization) -> Picture:
     """Return the colour (3,) that is about 0 once normalised."""
-    return np.rint(255 * np.array(normalization.mean)).astype(np.uint8)
+    return np.asarray(np.rint(255 * np.array(normalization.mean)), np.uint8)
 
 
 @dataclass(frozen=True)

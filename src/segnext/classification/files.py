@@ -78,9 +78,8 @@ def save_classifier(model: Classifier, path: Path, spec: ClassifierSpec) -> Path
         SegnextError: The disk refuses.
     """
     spec = replace(spec, config=model.config.to_dict(), version=__version__)
-    tensors = {
-        name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
-    }
+    state = model.state_dict()
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     check_finite(tensors, f"{path}: not written")
     about = {"model": spec.model, "folders": spec.folders, "view": asdict(spec.view)}
     metadata = {

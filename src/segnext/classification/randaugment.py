@@ -9,6 +9,7 @@ Every picture here is (H, W, 3) uint8, RGB.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -171,7 +172,7 @@ class RandAugment:
         return image
 
 
-def _look_up(image: Picture, table: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> Picture:
+def _look_up(image: Picture, table: npt.NDArray[Any]) -> Picture:
     """Replace each value by its row in a table (256, 1 or 3)."""
     rounded = np.clip(np.rint(table), 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(image, np.broadcast_to(rounded, (256, 3))[None].copy()), np.uint8)

@@ -1,6 +1,6 @@
 """A classifier that starts from other weights: the encoder, and what of the head fits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,10 @@ def start_classifier(
     """
     path = find_weights(source)
     notes, content = start_encoder(model, path)
-    weight, bias = (content.get(f"head.{name}") for name in ("weight", "bias"))
-    if not _fits(weight, bias, model):
+    head = _find_head(content, model)
+    if head is None:
         return (*notes, "the head starts anew: the file has none for this encoder")
+    weight, bias = head
     known: Sequence[str] | None = None
     if has_spec(path) and is_classifier(path):
         known = read_classifier_spec(path).folders
@@ -53,11 +54,10 @@ def start_classifier(
     return (*notes, f"head: {len(kept)} of {len(folders)} classes kept")
 
 
-def _fits(weight: Any, bias: Any, model: Classifier) -> bool:
-    return (
-        isinstance(weight, Tensor)
-        and isinstance(bias, Tensor)
-        and weight.ndim == 2
-        and weight.shape[1] == model.head.in_features
-        and bias.shape == weight.shape[:1]
-    )
+def _find_head(content: Mapping[str, Any], model: Classifier) -> tuple[Tensor, Tensor] | None:
+    """Return weight (K, C) and bias (K,) of a file's head, if it reads such features."""
+    weight, bias = content.get("head.weight"), content.get("head.bias")
+    if not isinstance(weight, Tensor) or not isinstance(bias, Tensor) or weight.ndim != 2:
+        return None
+    fits = weight.shape[1] == model.head.in_features and bias.shape == weight.shape[:1]
+    return (weight, bias) if fits else None

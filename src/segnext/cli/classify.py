@@ -10,7 +10,7 @@ from rich.console import Console
 from segnext.cli.options import Budget, Device, Overrides
 
 if TYPE_CHECKING:
-    from segnext.classification.report import ClassReport
+    from segnext.classification.evaluation import ClassReport
 
 classify_app = typer.Typer(
     help="Classify photos: train MSCAN on ImageNet or your own classes, score it, predict.",
@@ -22,6 +22,9 @@ ClassifierWeights = Annotated[
     typer.Argument(help="Weights of segnext classify train (.safetensors).", show_default=False),
 ]
 Workers = Annotated[int | None, typer.Option(min=0, help="Processes that read ahead.")]
+# More rows than these are for --out and --json.
+_LISTED_CLASSES = 100
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
 
 
@@ -113,3 +116,120 @@ def train(
     options |= {name: value for name, value in named.items() if value is not None}
     options |= parse_overrides(overrides or [])
     train_classifier(resume=resume, out=out, quiet=quiet, **options)
+
+
+@classify_app.command()
+def evaluate(
+    weights: ClassifierWeights,
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder with the split, and in it a folder of photos for each class.",
+            show_default=False,
+        ),
+    ],
+    split: Annotated[str, typer.Option(help="train or val.")] = "val",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for per_class.csv, confusion.png and worst_confusions.png."),
+    ] = None,
+    device: Device = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that read ahead.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Score a classifier: top-1, top-5, and accuracy and precision of every class.
+
+    Example: segnext classify evaluate best.safetensors imagenet/ --out scores/
+    """
+    from segnext.classification.evaluation import evaluate_classifier
+    from segnext.cli.progress import counting_bar
+
+    with counting_bar("classifying") as show:
+        report = evaluate_classifier(
+            weights, data, split=split, device=device, num_workers=workers, on_photo=show
+        )
+    written = [] if out is None else _write_report(report, out)
+    if as_json:
+        typer.echo(json.dumps(report.to_dict()))
+        return
+    _print_report(report)
+    console = Console(soft_wrap=True, highlight=False)
+    if written:
+        console.print(f"written: {', '.join(map(str, written))}", markup=False)
+
+
+@classify_app.command()
+def predict(
+    weights: ClassifierWeights,
+    paths: Annotated[
+        list[str], typer.Argument(help="Photos, folders or patterns.", show_default=False)
+    ],
+    top: Annotated[int, typer.Option(min=1, help="Classes to name for each photo.")] = 5,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Name the most probable classes of photos, with their probabilities.
+
+    A broken photo is listed at the end, with exit code 1.
+
+    Example: segnext classify predict best.safetensors photos/ --top 3
+    """
+    from segnext.classification import load_classifier
+    from segnext.classification.prediction import classify_photos
+    from segnext.inference import choose_device
+    from segnext.predict import find_images
+
+    photos = list(find_images(paths).values())
+    model, spec = load_classifier(weights, device=choose_device(device))
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    done = []
+    for photo in classify_photos(model, spec, photos, top=top):
+        done.append(photo)
+        if not as_json and not photo.problem:
+            console.print(photo.path)
+            for name, probability in zip(photo.names, photo.probabilities, strict=True):
+                console.print(f"  {probability:6.1%}  {name}")
+    if as_json:
+        typer.echo(json.dumps([photo.to_dict() for photo in done]))
+    failed = [photo.problem for photo in done if photo.problem]
+    errors = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
+    for problem in failed:
+        errors.print(f"failed: {problem}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _write_report(report: "ClassReport", out: Path) -> list[Path]:
+    from segnext.classification.pictures import draw_confusion_matrix, draw_worst_confusions
+
+    table, matrix, worst = (
+        out / name for name in ("per_class.csv", "confusion.png", "worst_confusions.png")
+    )
+    report.write_per_class(table)
+    draw_confusion_matrix(report, matrix)
+    return [table, matrix] + [worst] * draw_worst_confusions(report, worst)
+
+
+def _print_report(report: "ClassReport") -> None:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("class")
+    for title in ("photos", "accuracy", "precision"):
+        table.add_column(title, justify="right")
+    rows = report.rows()
+    for row in rows if len(rows) <= _LISTED_CLASSES else ():
+        shares = ("-" if row[n] is None else f"{row[n]:.1%}" for n in ("accuracy", "precision"))
+        table.add_row(row["class"], str(row["photos"]), *shares)
+    console = Console(soft_wrap=True, highlight=False)
+    if table.row_count:
+        console.print(table)
+        console.print()
+    for confusion in report.confusions()[:3]:
+        true, predicted = (report.spec.names[i] for i in (confusion.true, confusion.predicted))
+        console.print(f"{true} taken for {predicted}: {confusion.count} photos", markup=False)
+    console.print(
+        f"{report.scores.describe()}  {report.split}, {report.scores.photos:,} photos, "
+        f"{report.spec.view.describe()}",
+        markup=False,
+    )
