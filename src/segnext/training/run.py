@@ -20,7 +20,7 @@ from segnext.training.samples import SHEET_ROWS, draw_samples
 from segnext.training.sharding import gather_model
 from segnext.training.tracking import check_trackers
 from segnext.training.trainer import Trainer
-from segnext.weights import initialize, load_model
+from segnext.weights import initialize, load_model, start_encoder
 
 # What may differ when a run goes on elsewhere, because it changes no sample and no order.
 _MACHINE_OPTIONS = frozenset({"device", "num_workers", "fsdp"})
@@ -163,7 +163,11 @@ def _existing(directory: Path) -> Path:
 
 def _build_new(recipe: Recipe, data: Folder, processes: Processes, display: Display) -> Learner:
     model = build_model(recipe, data)
-    if recipe.init != "none":
+    if recipe.encoder is not None:
+        for note in start_encoder(model, recipe.encoder)[0]:
+            display.say(note)
+        display.say(f"the encoder starts from {recipe.encoder}, the decoder anew")
+    elif recipe.init != "none":
         for note in initialize(model, data.classes, recipe.init, merged=recipe.merge):
             display.say(note)
     return build_learner(recipe, data, processes, model=model)
