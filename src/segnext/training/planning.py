@@ -218,7 +218,7 @@ def format_choices(choices: Sequence[Choice]) -> str:
 def _resolve_start(config: TrainConfig) -> tuple[TrainConfig, tuple[str, ...]]:
     """Find the weights to start from; without published ones, start from scratch and say so."""
     if config.encoder is not None:
-        if "init" in config.model_fields_set and config.init != TrainConfig.model_fields["init"].default:
+        if config.init != "pretrained":
             msg = f"init {config.init} and encoder {config.encoder} both give an encoder; drop one"
             raise UsageError(msg)
         return config.model_copy(update={"encoder": str(find_weights(config.encoder))}), ()
