@@ -77,6 +77,8 @@ def resolve(
     _choose_rate(blanks)
     _choose_length(blanks, config, data, measure)
     blanks.values["lr_scaling"] = blanks.values["lr_scaling"] or "none"
+    # What they came to is said by max_steps, which alone holds from here on.
+    blanks.values |= {"epochs": None, "budget": None}
     recipe = ClassifyRecipe(**blanks.values)
     check_batch(recipe, processes)
     return recipe, tuple(blanks.choices)

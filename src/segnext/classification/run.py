@@ -100,7 +100,7 @@ def train_classifier(
 
 
 def _start(config: ClassifyConfig, out: str | Path | None, *, quiet: bool) -> ClassifyRun:
-    configure_classifier(config.model, num_classes=2, **config.model_options)
+    _check_model(config)
     check_trackers(config.trackers)
     processes = Processes(cpu=choose_device(config.device).type == "cpu")
     display = Display(quiet=quiet or not processes.is_main)
@@ -126,6 +126,16 @@ def _start(config: ClassifyConfig, out: str | Path | None, *, quiet: bool) -> Cl
         write_atomically(folder.config, _format(recipe, choices).encode())
     trainer = ClassifierTrainer(learner, val=data.splits["val"], folder=folder, display=display)
     return _finish(trainer)
+
+
+def _check_model(config: ClassifyConfig) -> None:
+    """Refuse a wrong model, or an option said twice, before any work."""
+    own = {"stem_stride": "stem_stride", "dropout": "dropout", "drop_path_rate": "drop_path"}
+    for name in config.model_options:
+        if name in own:
+            msg = f"model_options.{name} is an option of its own: give {own[name]}"
+            raise UsageError(msg)
+    configure_classifier(config.model, num_classes=2, **config.model_options)
 
 
 def _resume(directory: Path, changes: dict[str, Any], *, quiet: bool) -> ClassifyRun:

@@ -166,7 +166,7 @@ def _build_new(recipe: Recipe, data: Folder, processes: Processes, display: Disp
     if recipe.encoder is not None:
         for note in start_encoder(model, recipe.encoder)[0]:
             display.say(note)
-        display.say(f"the encoder starts from {recipe.encoder}, the decoder anew")
+        display.say(f"only the encoder is taken from {recipe.encoder}; the decoder starts anew")
     elif recipe.init != "none":
         for note in initialize(model, data.classes, recipe.init, merged=recipe.merge):
             display.say(note)

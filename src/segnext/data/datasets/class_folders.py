@@ -46,6 +46,10 @@ def read_class_folders(
         for split in ("train", "val")
         if split in needed or is_folder(root / split)
     }
+    for split in needed:
+        if not there[split]:
+            msg = f"{root / split}: holds no folder of photos; make one for each class"
+            raise DataError(msg)
     folders = tuple(classes) if classes is not None else tuple(there[needed[0]])
     if len(folders) < 2:
         msg = f"{root / needed[0]}: holds {len(folders)} class folders; two are the least"
