@@ -5,11 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from pictures import save_picture
-from segnext.classification import ClassifyRun, train_classifier
+from segnext.classification import ClassifierSpec, ClassifyRun, save_classifier, train_classifier
+from segnext.classification.augmentation import EvaluationView
+from segnext.models import Classifier, ClassifierConfig
 
 COLORS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
+
+FOLDERS = ("n01443537", "n02123045", "n02410509")
 
 # A classifier of the real shape, small enough for steps of milliseconds.
 SMALLEST: dict[str, Any] = {
@@ -27,6 +32,21 @@ TINY: dict[str, Any] = {
     "device": "cpu",
     "log_every": 1,
 }
+
+
+def write_classifier(path: Path, **options: object) -> Path:
+    torch.manual_seed(0)
+    model = Classifier(ClassifierConfig(num_classes=3, **{**SMALLEST, **options}))
+    spec = ClassifierSpec(
+        model="mscan_tiny",
+        config={},
+        folders=FOLDERS,
+        names=("goldfish", "tabby", "bison"),
+        view=EvaluationView(48, None),
+        score={"top1": 0.5},
+        license="CC0-1.0",
+    )
+    return save_classifier(model, path, spec)
 
 
 def write_color_photos(root: Path, *, train: int = 8, val: int = 4, size: int = 32) -> Path:

@@ -137,5 +137,5 @@ def test_wrong_ranges_are_refused() -> None:
         CropRule(scale_range=(0.5, 1.5))
     with pytest.raises(UsageError, match="ratio_range must be positive and ascending"):
         CropRule(ratio_range=(2.0, 1.0))
-    with pytest.raises(UsageError, match="crop_share lies in 0-1, such as 0.875, got 1.5"):
+    with pytest.raises(UsageError, match="crop_share lies in 0-1, such as"):
         EvaluationView(crop_share=1.5)
