@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -119,11 +119,15 @@ def read_stand(path: Path, kind: type[_Stand]) -> tuple[_Stand, dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})[_KEY])
-        return kind(**about["progress"]), about["recipe"]
+        stand, recipe = about["progress"], about["recipe"]
+        if stand.keys() - {entry.name for entry in fields(kind)}:
+            msg = f"{path}: is of another kind of run; resume it with the command that began it"
+            raise TrainingError(msg)
+        return kind(**stand), recipe
     except FileNotFoundError as error:
         msg = f"{path}: no checkpoint there; start the run anew with the same --out"
         raise TrainingError(msg) from error
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         msg = f"{path}: not a checkpoint of a segnext run, or damaged ({error})"
         raise TrainingError(msg) from error
 
