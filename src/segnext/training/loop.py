@@ -28,22 +28,39 @@ class LoopRecipe(Protocol):
     """What the course of a run depends on; see `segnext.training.config.TrainConfig`."""
 
     @property
-    def batch_size(self) -> int: ...  # noqa: D102
+    def batch_size(self) -> int:
+        """Samples per optimizer step, over all processes."""
+
     @property
-    def max_steps(self) -> int: ...  # noqa: D102
+    def max_steps(self) -> int:
+        """Optimizer steps of the run."""
+
     @property
-    def learning_rate(self) -> float: ...  # noqa: D102
+    def learning_rate(self) -> float:
+        """At the end of warm-up."""
+
     @property
-    def validate_every(self) -> int: ...  # noqa: D102
+    def validate_every(self) -> int:
+        """Steps between validations."""
+
     @property
-    def checkpoint_every(self) -> float: ...  # noqa: D102
+    def checkpoint_every(self) -> float:
+        """Most seconds between two checkpoints."""
+
     @property
-    def patience(self) -> int: ...  # noqa: D102
+    def patience(self) -> int:
+        """Validations without a better one after which the run ends; 0 does not."""
+
     @property
-    def log_every(self) -> int: ...  # noqa: D102
+    def log_every(self) -> int:
+        """Steps between lines of the log."""
+
     @property
-    def trackers(self) -> tuple[str, ...]: ...  # noqa: D102
-    def model_dump(self, *, mode: str = ...) -> dict[str, Any]: ...  # noqa: D102
+    def trackers(self) -> tuple[str, ...]:
+        """Also log to these."""
+
+    def model_dump(self, *, mode: str = ...) -> dict[str, Any]:
+        """Return every option, JSON-ready with mode `json`."""
 
 
 class LoopLearner(Protocol):
@@ -54,18 +71,33 @@ class LoopLearner(Protocol):
     processes: Processes
 
     @property
-    def recipe(self) -> LoopRecipe: ...  # noqa: D102
+    def recipe(self) -> LoopRecipe:
+        """Every option."""
+
     @property
-    def model(self) -> nn.Module: ...  # noqa: D102
+    def model(self) -> nn.Module:
+        """What is trained."""
+
     @property
-    def average(self) -> nn.Module: ...  # noqa: D102
+    def average(self) -> nn.Module:
+        """The moving average of its weights."""
+
     @property
-    def optimizer(self) -> torch.optim.Optimizer: ...  # noqa: D102
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Over its parameters."""
+
     @property
-    def learning_rate(self) -> float: ...  # noqa: D102
-    def batches(self, start_step: int) -> Iterator[Any]: ...  # noqa: D102
-    def learn(self, step: int, batch: Any) -> StepResult: ...  # noqa: D102
-    def picture_names(self, step: int) -> list[str]: ...  # noqa: D102
+    def learning_rate(self) -> float:
+        """Of the latest step."""
+
+    def batches(self, start_step: int) -> Iterator[Any]:
+        """Yield this process's batches from a step on."""
+
+    def learn(self, step: int, batch: Any) -> StepResult:
+        """Do an optimizer step."""
+
+    def picture_names(self, step: int) -> list[str]:
+        """Return which pictures a step's whole batch shows."""
 
 
 class Loop(ABC):
