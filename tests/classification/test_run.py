@@ -66,7 +66,7 @@ def start(words: list[str], *, processes: int = 1) -> subprocess.Popen[str]:
 
 def test_colours_are_learned_in_seconds(photos: Path, tmp_path: Path) -> None:
     gentle = {"mixup": 0.0, "cutmix": 0.0, "randaugment": 0, "erasing": 0.0, "ema_decay": 0.9}
-    run = train_tiny(photos, tmp_path / "run", max_steps=60, validate_every=30, **gentle)
+    run = train_tiny(photos, tmp_path / "run", max_steps=40, validate_every=20, **gentle)
     assert run.scores.top1 > 0.9
     assert run.scores.top5 is None
     model, spec = load_classifier(run.best)
@@ -174,7 +174,7 @@ def test_a_run_starts_from_another(photos: Path, straight: Path, tmp_path: Path)
 
 
 def test_a_budget_becomes_steps(photos: Path, tmp_path: Path) -> None:
-    run = train_tiny(photos, tmp_path / "run", max_steps=None, validate_every=None, budget="2s")
+    run = train_tiny(photos, tmp_path / "run", max_steps=None, validate_every=None, budget="1s")
     text = (run.directory / "config.yaml").read_text()
     assert "s a step, measured" in text
     assert 1 <= run.steps < 2000

@@ -49,6 +49,7 @@ class ClassifyFolder(RunFiles):
         rate.set(title="learning rate", xlabel="step", ylim=(0, None))
         for axes in (loss, score, rate):
             axes.grid(alpha=0.3)
+            axes.set_xlim(left=0)
         drawn = io.BytesIO()
         figure.savefig(drawn, format="png", dpi=110)
         write_atomically(self.curves, drawn.getvalue())

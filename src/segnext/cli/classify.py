@@ -39,27 +39,27 @@ def train(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(
-            help="mscan_tiny, mscan_small, mscan_base or mscan_large. [default: mscan_tiny]"
-        ),
+        typer.Option(help="mscan_tiny (the default), mscan_small, mscan_base or mscan_large."),
     ] = None,
     init: Annotated[
         str | None,
         typer.Option(
-            help="Weights to start from: a file or a published name. [default: none, from scratch]"
+            help="Weights to start from: a file or a published name; from scratch by default."
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Run folder. [default: the next free one under runs/]")
+        Path | None, typer.Option(help="Run folder; the next free one under runs/ by default.")
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
     budget: Budget = None,
     epochs: Annotated[
-        float | None, typer.Option(help="Passes over the photos. [default: 300, the recipe's]")
+        float | None, typer.Option(help="Passes over the photos; the recipe's 300 by default.")
     ] = None,
     crop: Annotated[
         int | None,
-        typer.Option(help="Side of training crops [px]. [default: 224; small pictures' own]"),
+        typer.Option(
+            help="Side of training crops in pixels; 224, or small pictures' own, by default."
+        ),
     ] = None,
     stem_stride: Annotated[
         int | None,
