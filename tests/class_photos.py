@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from pictures import save_picture
-from segnext.classification import ClassifierSpec, ClassifyRun, save_classifier, train_classifier
+from segnext.classification import ClassifierSpec, ClassifyRun, save_classifier, train
 from segnext.classification.augmentation import EvaluationView
 from segnext.models import Classifier, ClassifierConfig
 
@@ -63,7 +63,7 @@ def write_color_photos(root: Path, *, train: int = 8, val: int = 4, size: int = 
 
 def train_tiny(photos: Path, out: Path, **options: Any) -> ClassifyRun:
     defaults = {**TINY, "max_steps": 6, "validate_every": 3}
-    return train_classifier(photos, out=out, quiet=True, **{**defaults, **options})
+    return train(photos, out=out, quiet=True, **{**defaults, **options})
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:

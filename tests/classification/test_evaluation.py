@@ -5,7 +5,7 @@ import pytest
 
 from class_photos import train_tiny, write_color_photos
 from pictures import save_picture
-from segnext.classification.evaluation import ClassReport, evaluate_classifier
+from segnext.classification.evaluation import ClassReport, evaluate
 from segnext.errors import DataError, UsageError
 
 
@@ -22,7 +22,7 @@ def weights(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def report(photos: Path, weights: Path) -> ClassReport:
-    return evaluate_classifier(weights, photos, device="cpu", num_workers=0)
+    return evaluate(weights, photos, device="cpu", num_workers=0)
 
 
 def test_the_score_is_that_of_the_run(report: ClassReport) -> None:
@@ -61,19 +61,19 @@ def test_confusions_are_counted_and_shown(report: ClassReport) -> None:
 
 def test_a_part_of_the_classes_is_enough(weights: Path, tmp_path: Path) -> None:
     save_picture(tmp_path / "val" / "green" / "a.png")
-    report = evaluate_classifier(weights, tmp_path, device="cpu")
+    report = evaluate(weights, tmp_path, device="cpu")
     assert report.scores.photos == 1
     assert [row["accuracy"] is None for row in report.rows()] == [True, False, True]
 
 
 def test_mistakes_are_explained(photos: Path, weights: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="unknown split 'test': one of train, val"):
-        evaluate_classifier(weights, photos, split="test")
+        evaluate(weights, photos, split="test")
     with pytest.raises(DataError, match="no folder val with a folder of photos for each class"):
-        evaluate_classifier(weights, tmp_path)
+        evaluate(weights, tmp_path)
     (tmp_path / "val").mkdir()
     with pytest.raises(DataError, match="val: holds no folder of photos"):
-        evaluate_classifier(weights, tmp_path)
+        evaluate(weights, tmp_path)
     save_picture(tmp_path / "val" / "purple" / "a.png")
     with pytest.raises(DataError, match="has classes that the weights do not know: purple"):
-        evaluate_classifier(weights, tmp_path)
+        evaluate(weights, tmp_path)

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from class_photos import TINY, lines, train_tiny, write_color_photos
 from pictures import save_picture
 from runs import without_times
-from segnext.classification import StoppedError, load_classifier, train_classifier
+from segnext.classification import StoppedError, evaluate, load_classifier, train
 from segnext.classification.trainer import ClassifierTrainer, ClassifyProgress
 from segnext.errors import DataError, TrainingError, UsageError, WeightsError
 from segnext.training.checkpoint import read_stand
@@ -67,8 +67,10 @@ def start(words: list[str], *, processes: int = 1) -> subprocess.Popen[str]:
 def test_colours_are_learned_in_seconds(photos: Path, tmp_path: Path) -> None:
     gentle = {"mixup": 0.0, "cutmix": 0.0, "randaugment": 0, "erasing": 0.0, "ema_decay": 0.9}
     run = train_tiny(photos, tmp_path / "run", max_steps=40, validate_every=20, **gentle)
-    assert run.scores.top1 > 0.9
-    assert run.scores.top5 is None
+    assert run.top1 == run.scores.top1 > 0.9
+    assert run.top5 is None
+    assert run.directory == tmp_path / "run"
+    assert evaluate(run.best, photos, split="val", device="cpu").scores.top1 == run.top1
     model, spec = load_classifier(run.best)
     assert spec.folders == ("blue", "green", "red")
     assert spec.score["top1"] == run.scores.top1
@@ -113,7 +115,7 @@ def test_a_stopped_run_resumes_to_the_same_bits(
         with pytest.raises(StoppedError, match=message) as stopped:
             train_tiny(photos, tmp_path / "run", **LONG)
     assert stopped.value.exit_code == 143
-    run = train_classifier(resume=tmp_path / "run", quiet=True, **options)
+    run = train(resume=tmp_path / "run", quiet=True, **options)
     assert run.steps == 12
     assert_same_bits(tmp_path / "run", straight)
 
@@ -134,7 +136,7 @@ def test_a_killed_run_resumes_to_the_same_bits(
     process.communicate()
     progress, _ = read_stand(folder / "checkpoint.safetensors", ClassifyProgress)
     assert 0 < progress.step <= 12
-    train_classifier(resume=folder, quiet=True)
+    train(resume=folder, quiet=True)
     assert_same_bits(folder, straight)
     assert not list(folder.rglob(".*"))
 
@@ -182,7 +184,7 @@ def test_a_budget_becomes_steps(photos: Path, tmp_path: Path) -> None:
 
 def test_mistakes_are_explained(photos: Path, straight: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no data given: segnext classify train DIR"):
-        train_classifier(quiet=True)
+        train(quiet=True)
     with pytest.raises(UsageError, match="unknown classification option 'mixap': did you mean mix"):
         train_tiny(photos, tmp_path / "run", mixap=1)
     with pytest.raises(UsageError, match=r"option erasing: .* less than or equal to 1 \(got 2\)"):
@@ -200,9 +202,9 @@ def test_mistakes_are_explained(photos: Path, straight: Path, tmp_path: Path) ->
     with pytest.raises(TrainingError, match="holds a run already; go on with --resume"):
         train_tiny(photos, straight)
     with pytest.raises(TrainingError, match="no such run folder"):
-        train_classifier(resume=tmp_path / "nothing", quiet=True)
+        train(resume=tmp_path / "nothing", quiet=True)
     with pytest.raises(UsageError, match="resume goes on with a run's own data"):
-        train_classifier(resume=straight, quiet=True, epochs=3)
+        train(resume=straight, quiet=True, epochs=3)
     with pytest.raises(DataError, match="no folder train with a folder of photos for each class"):
         train_tiny(tmp_path, tmp_path / "run")
     with pytest.raises(WeightsError, match="no such file"):

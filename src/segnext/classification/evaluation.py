@@ -114,7 +114,7 @@ class ClassReport:
         write_atomically(path, text.getvalue().encode())
 
 
-def evaluate_classifier(
+def evaluate(
     weights: str | Path,
     data: str | Path,
     *,

@@ -55,8 +55,18 @@ class ClassifyRun:
     scores: ClassScores
     steps: int
 
+    @property
+    def top1(self) -> float:
+        """Share of validation photos whose class is the most probable one, 0-1."""
+        return self.scores.top1
 
-def train_classifier(
+    @property
+    def top5(self) -> float | None:
+        """Share whose class is among the top five, 0-1; `None` for five classes or fewer."""
+        return self.scores.top5
+
+
+def train(
     data: str | Path | None = None,
     *,
     resume: str | Path | None = None,

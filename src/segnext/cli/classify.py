@@ -93,7 +93,7 @@ def train(
 
     Exit codes: 0 done, 1 failed, 2 wrong use, 130 stopped by Ctrl-C and 143 by SIGTERM, saved.
     """
-    from segnext.classification import train_classifier
+    from segnext.classification import train as run_training
     from segnext.training.arguments import parse_overrides, read_config
 
     named = {
@@ -115,7 +115,7 @@ def train(
     options: dict[str, Any] = read_config(config) if config is not None else {}
     options |= {name: value for name, value in named.items() if value is not None}
     options |= parse_overrides(overrides or [])
-    train_classifier(resume=resume, out=out, quiet=quiet, **options)
+    run_training(resume=resume, out=out, quiet=quiet, **options)
 
 
 @classify_app.command()
@@ -141,11 +141,11 @@ def evaluate(
 
     Example: segnext classify evaluate best.safetensors imagenet/ --out scores/
     """
-    from segnext.classification.evaluation import evaluate_classifier
+    from segnext.classification import evaluate as score_classifier
     from segnext.cli.progress import counting_bar
 
     with counting_bar("classifying") as show:
-        report = evaluate_classifier(
+        report = score_classifier(
             weights, data, split=split, device=device, num_workers=workers, on_photo=show
         )
     written = [] if out is None else _write_report(report, out)
