@@ -27,6 +27,7 @@ LAYERS = {
     "training": 4,
     "evaluation": 4,
     "benchmark": 4,
+    "classification": 5,
     "deploy": 5,
     "predict": 5,
     "checkup_report": 5,
@@ -157,6 +158,9 @@ def test_modules_import_no_cycles() -> None:
 # What has no test file of its own name, and where it is tested.
 COVERED_BY = {
     "__main__.py": "cli/test_interrupt.py",
+    "classification/config.py": "classification/test_run.py",
+    "classification/run_folder.py": "classification/test_run.py",
+    "classification/trainer.py": "classification/test_run.py",
     "cli/evaluate.py": "cli/test_main.py",
     "cli/models.py": "cli/test_main.py",
     "cli/plan.py": "cli/test_main.py",
@@ -177,7 +181,10 @@ COVERED_BY = {
     "inference/scoring.py": "evaluation/test_evaluation.py",
     "training/display.py": "cli/test_main.py",
     "training/config.py": "training/test_arguments.py",
+    "training/gradient_step.py": "training/test_learner.py",
+    "training/loop.py": "training/test_resume.py",
     "training/objective.py": "training/test_run.py",
+    "training/run_files.py": "training/test_run_folder.py",
     "training/samples.py": "training/test_run.py",
     "training/situation.py": "training/test_rules.py",
     "training/trainer.py": "training/test_run.py",

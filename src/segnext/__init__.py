@@ -13,6 +13,7 @@ _HOMES = {
     "Classes": "segnext.classes",
     "Predictor": "segnext.predict",
     "convert_state_dict": "segnext.weights",
+    "create_classifier": "segnext.models",
     "create_encoder": "segnext.models",
     "create_model": "segnext.models",
     "evaluate": "segnext.evaluation",
@@ -33,6 +34,7 @@ __all__ = [
     "Predictor",
     "__version__",
     "convert_state_dict",
+    "create_classifier",
     "create_encoder",
     "create_model",
     "evaluate",
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
     from segnext.data.datasets.registry import list_datasets
     from segnext.deploy import export
     from segnext.evaluation import evaluate
-    from segnext.models import create_encoder, create_model, list_models
+    from segnext.models import create_classifier, create_encoder, create_model, list_models
     from segnext.predict import Predictor
     from segnext.training import plan, train
     from segnext.training.recipes import list_recipes, read_recipe

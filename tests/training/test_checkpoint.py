@@ -8,7 +8,9 @@ from segnext.errors import SegnextError, TrainingError
 from segnext.models import SegNeXt, SegNeXtConfig
 from segnext.training.checkpoint import (
     Progress,
+    RunProgress,
     read_about,
+    read_stand,
     restore_checkpoint,
     write_checkpoint,
 )
@@ -82,6 +84,13 @@ def test_other_files_are_named(tmp_path: Path) -> None:
     path.write_bytes(b"not safetensors")
     with pytest.raises(TrainingError, match="not a checkpoint of a segnext run, or damaged"):
         read_about(path)
+
+
+def test_another_kind_of_run_is_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    write(path, build())
+    with pytest.raises(TrainingError, match="is of another kind of run; resume it with the comm"):
+        read_stand(path, RunProgress)
 
 
 def test_another_model_is_refused(tmp_path: Path) -> None:

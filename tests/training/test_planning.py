@@ -10,6 +10,7 @@ from checked_folders import stripes, write_data, write_pair
 from runs import TINY
 from segnext.data.fingerprint import Fingerprint
 from segnext.errors import DataError, UsageError
+from segnext.models import SegNeXt
 from segnext.training import Plan, train
 from segnext.training.config import Recipe, TrainConfig
 from segnext.training.planning import format_recipe, open_training_data
@@ -100,3 +101,15 @@ def test_what_a_quick_check_warns_of_is_said(tmp_path: Path) -> None:
     write_pair(tmp_path, "val", "empty", stripes([255]))
     notes = open_training_data(TrainConfig(data=tmp_path)).notes
     assert notes[-1].startswith("1 val mask holds nothing that counts, of 3 looked at")
+
+
+def test_an_encoder_is_a_pretrained_start(
+    scenes: Path, smallest_model: SegNeXt, tmp_path: Path
+) -> None:
+    path = segnext.save_model(smallest_model, tmp_path / "encoder.safetensors")
+    plan = segnext.plan(scenes, **{**TINY, "init": "pretrained"}, encoder=str(path), max_steps=2)
+    assert plan.recipe.encoder == str(path)
+    assert plan.recipe.decoder_lr_factor == 10.0
+    assert plan.notes == ()
+    with pytest.raises(UsageError, match=r"init none and encoder .* both give an encoder"):
+        segnext.plan(scenes, **TINY, encoder=str(path))

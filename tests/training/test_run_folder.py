@@ -6,7 +6,8 @@ import pytest
 
 from segnext.errors import TrainingError
 from segnext.metrics import compute_metrics
-from segnext.training.run_folder import RunFolder, next_run_folder
+from segnext.training.run_files import next_run_folder
+from segnext.training.run_folder import RunFolder
 
 
 def test_log_is_cut_to_what_a_checkpoint_knows(tmp_path: Path) -> None:

@@ -9,8 +9,15 @@ from safetensors.torch import load_file, save_file
 
 from segnext.classes import Classes
 from segnext.errors import UsageError, WeightsError
-from segnext.models import SegNeXt
-from segnext.weights import describe_model, initialize, read_spec, save_model, start_from_model
+from segnext.models import SegNeXt, create_model
+from segnext.weights import (
+    describe_model,
+    initialize,
+    read_spec,
+    save_model,
+    start_encoder,
+    start_from_model,
+)
 
 OLD = Classes(("road", "Car", "bus", "sky"))
 
@@ -206,3 +213,23 @@ def test_names_that_are_not_the_rows(smallest_model: SegNeXt, save: Save, tmp_pa
     assert read_spec(tmp_path / "odd.safetensors").classes == OLD
     with pytest.raises(WeightsError, match="names 4 classes, but predicts 2"):
         initialize(built(smallest_model, OLD), OLD, tmp_path / "odd.safetensors")
+
+
+def test_an_encoder_alone_leaves_everything_else(smallest_model: SegNeXt, save: Save) -> None:
+    path = save(license_="research only")
+    model = built(smallest_model, Classes(("a", "b")), stem_stride=2)
+    before = {name: value.clone() for name, value in model.decoder.state_dict().items()}
+    notes, content = start_encoder(model, path)
+    assert notes == (
+        f"{path.name} was trained with stem_stride 4, this model has 2",
+        f"terms of {path.name}: research only",
+    )
+    for name, value in model.encoder.state_dict().items():
+        assert torch.equal(value, content[f"encoder.{name}"])
+    assert all(torch.equal(v, before[n]) for n, v in model.decoder.state_dict().items())
+
+
+def test_an_encoder_that_does_not_fit_is_refused(save: Save) -> None:
+    model = create_model("segnext_tiny", num_classes=2)
+    with pytest.raises(WeightsError, match="only 0 of the encoder's"):
+        start_encoder(model, save())

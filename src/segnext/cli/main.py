@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from segnext import __version__
 from segnext.cli.benchmark import benchmark
+from segnext.cli.classify import classify_app
 from segnext.cli.data_check import data_check
 from segnext.cli.data_classes import data_classes
 from segnext.cli.data_formats import data_formats
@@ -58,6 +59,7 @@ data_app = typer.Typer(help="Make and inspect data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 runs_app = typer.Typer(help="List, show and compare past runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
+app.add_typer(classify_app, name="classify")
 
 app.command()(plan)
 app.command()(train)

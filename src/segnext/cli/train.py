@@ -33,6 +33,12 @@ def train(
     ] = None,
     model: Model = None,
     init: Init = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Weights to take the encoder alone from, such as those of segnext classify train."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder. [default: the next free one under runs/]")
     ] = None,
@@ -116,6 +122,7 @@ def train(
         "data": data,
         "model": model,
         "init": init,
+        "encoder": encoder,
         "budget": budget,
         "max_steps": max_steps,
         "crop_size": _parse_crop(crop) if crop is not None else None,

@@ -9,6 +9,7 @@ import functools
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, cast
 
 import cv2
 import numpy as np
@@ -23,7 +24,14 @@ from segnext.data.shard_order import number_shards, shuffle_in_windows
 from segnext.data.transforms import TrainTransform
 
 # First entries of the seed sequences, so that shuffles and augmentations share no numbers.
-_SHUFFLE, _AUGMENT = 1, 2
+_SHUFFLE, AUGMENT = 1, 2
+
+
+class Samples(Protocol):
+    """All samples of a run by number: an image (C, h, w), and its label or mask."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]: ...
 
 
 class SampleStream(Dataset[tuple[Tensor, Tensor]]):
@@ -63,7 +71,7 @@ class SampleStream(Dataset[tuple[Tensor, Tensor]]):
             ahead = self.index_of(number + self._order.samples_ahead)
             prefetch(self.images.path(ahead))
         item = self.images[self.index_of(number)]
-        rng = np.random.default_rng((_AUGMENT, self.seed, number))
+        rng = np.random.default_rng((AUGMENT, self.seed, number))
         augmented, target = self.transform(item["image"], item["mask"], rng)
         return torch.from_numpy(augmented), torch.from_numpy(target)
 
@@ -72,11 +80,12 @@ class SampleStream(Dataset[tuple[Tensor, Tensor]]):
         epoch, position = divmod(number, len(self.images))
         if self._order is not None:
             return int(self._order.of(epoch)[position])
-        return int(_shuffle(self.seed, epoch, len(self.images))[position])
+        return int(shuffle(self.seed, epoch, len(self.images))[position])
 
 
 @functools.lru_cache(maxsize=2)
-def _shuffle(seed: int, epoch: int, count: int) -> npt.NDArray[np.intp]:
+def shuffle(seed: int, epoch: int, count: int) -> npt.NDArray[np.intp]:
+    """Return the order of an epoch over `count` pictures."""
     return np.random.default_rng((_SHUFFLE, seed, epoch)).permutation(count)
 
 
@@ -101,7 +110,7 @@ class _ShardOrder:
 
 
 def build_train_loader(
-    stream: SampleStream,
+    stream: Samples,
     *,
     batch_size: int,
     share: range | None = None,
@@ -118,22 +127,24 @@ def build_train_loader(
         num_workers: Processes that read ahead; 0 reads in this one.
 
     Returns:
-        Batches of images (B, C, h, w) float32 in channels_last memory and masks (B, h, w) int64.
+        Batches of images (B, C, h, w) float32 in channels_last memory and the rest, such as masks
+        (B, h, w) int64.
     """
     return DataLoader(
-        stream,
+        cast("Dataset[tuple[Tensor, Tensor]]", stream),
         batch_sampler=_Steps(
             range(start_step, len(stream) // batch_size), batch_size, share or range(batch_size)
         ),
         num_workers=num_workers,
-        collate_fn=_collate,
+        collate_fn=stack_samples,
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=_start_worker,
+        worker_init_fn=start_worker,
         persistent_workers=num_workers > 0,
     )
 
 
-def _collate(samples: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
+def stack_samples(samples: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
+    """Make a batch of samples: images (B, C, h, w) in channels_last memory, and the rest."""
     # Stacked as (h, w, C), which they are in memory: nothing is transposed on the way to a network
     # that computes in channels_last.
     turned = [(image.permute(1, 2, 0), mask) for image, mask in samples]
@@ -157,7 +168,8 @@ class _Steps:
             yield [step * self.batch_size + place for place in self.share]
 
 
-def _start_worker(_: int) -> None:
+def start_worker(_: int) -> None:
+    """Set up a process that reads ahead."""
     # Workers already run side by side; OpenCV's own threads would only compete with them.
     cv2.setNumThreads(0)
     # Ctrl-C, or a scheduler's SIGTERM, reaches the whole group; the main process finishes its step

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,32 +19,44 @@ _KEY = "segnext_run"
 
 
 @dataclass
-class Progress:
-    """Where a run stands.
+class RunProgress:
+    """Where any run stands.
 
     Attributes:
         step: Optimizer steps done.
-        best_miou: Best validation mIoU so far, 0-1; -1 before the first validation.
         best_step: Step of the best validation.
-        last_miou: Of the latest validation; -1 before the first.
         elapsed_s: Wall time of training so far, in seconds.
         log_bytes: Length of metrics.jsonl that belongs to these steps.
         stale: Validations since the best one.
-        kept: mIoU and step of the best validations, the best first.
         finished: Nothing is left to do.
         unlogged: Loss, norm of the gradients and seconds of the steps since the last log line.
     """
 
     step: int = 0
-    best_miou: float = -1.0
     best_step: int = 0
-    last_miou: float = -1.0
     elapsed_s: float = 0.0
     log_bytes: int = 0
     stale: int = 0
-    kept: list[list[float]] = field(default_factory=list)
     finished: bool = False
     unlogged: list[list[float]] = field(default_factory=list)
+
+
+@dataclass
+class Progress(RunProgress):
+    """Where a run of `segnext train` stands.
+
+    Attributes:
+        best_miou: Best validation mIoU so far, 0-1; -1 before the first validation.
+        last_miou: Of the latest validation; -1 before the first.
+        kept: mIoU and step of the best validations, the best first.
+    """
+
+    best_miou: float = -1.0
+    last_miou: float = -1.0
+    kept: list[list[float]] = field(default_factory=list)
+
+
+_Stand = TypeVar("_Stand", bound=RunProgress)
 
 
 def write_checkpoint(
@@ -54,7 +66,7 @@ def write_checkpoint(
     average: nn.Module,
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
-    progress: Progress,
+    progress: RunProgress,
     recipe: Mapping[str, Any],
     is_main: bool = True,
 ) -> None:
@@ -90,7 +102,16 @@ def write_checkpoint(
 
 
 def read_about(path: Path) -> tuple[Progress, dict[str, Any]]:
+    """Read where a checkpoint of `segnext train` stands; see `read_stand`."""
+    return read_stand(path, Progress)
+
+
+def read_stand(path: Path, kind: type[_Stand]) -> tuple[_Stand, dict[str, Any]]:
     """Read where a checkpoint stands and its resolved configuration, without its tensors.
+
+    Args:
+        path: The checkpoint.
+        kind: Of the run.
 
     Raises:
         TrainingError: The file is missing or is no checkpoint of ours.
@@ -98,11 +119,15 @@ def read_about(path: Path) -> tuple[Progress, dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})[_KEY])
-        return Progress(**about["progress"]), about["recipe"]
+        stand, recipe = about["progress"], about["recipe"]
+        if stand.keys() - {entry.name for entry in fields(kind)}:
+            msg = f"{path}: is of another kind of run; resume it with the command that began it"
+            raise TrainingError(msg)
+        return kind(**stand), recipe
     except FileNotFoundError as error:
         msg = f"{path}: no checkpoint there; start the run anew with the same --out"
         raise TrainingError(msg) from error
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         msg = f"{path}: not a checkpoint of a segnext run, or damaged ({error})"
         raise TrainingError(msg) from error
 

@@ -38,6 +38,8 @@ class TrainConfig(BaseModel):
         model_options: Fields of `SegNeXtConfig` over the preset.
         init: `pretrained` (the published ImageNet encoder, from scratch where it cannot be had),
             `none` (from scratch), or weights to start from: a file or a published name.
+        encoder: Weights to take the encoder alone from, instead of `init`: a file, such as a
+            classifier's, or a published name.
         merge: Classes made of several of the weights' classes: new name to old names.
         group: Regular expression or CSV file that keeps neighbours in one split.
         ignore_index: Mask values that count for nothing, besides 255.
@@ -114,6 +116,7 @@ class TrainConfig(BaseModel):
     model: str = "segnext_tiny"
     model_options: dict[str, Any] = Field(default_factory=dict)
     init: str = "pretrained"
+    encoder: str | None = None
     merge: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     group: str | None = None
     ignore_index: tuple[int, ...] = ()

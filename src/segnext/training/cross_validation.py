@@ -14,7 +14,7 @@ from segnext.training.config import build_config
 from segnext.training.display import Display
 from segnext.training.processes import Processes
 from segnext.training.run import TrainRun, train
-from segnext.training.run_folder import CHECKPOINT, next_run_folder
+from segnext.training.run_files import CHECKPOINT, next_run_folder
 from segnext.weights import read_spec
 
 SUMMARY = "folds.json"

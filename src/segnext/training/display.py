@@ -62,10 +62,9 @@ class Display:
         self.console.print(table)
 
     def show_step(
-        self, step: int, *, loss: float, lr: float, images_per_s: float, eta_s: float, miou: float
+        self, step: int, *, loss: float, lr: float, images_per_s: float, eta_s: float, score: str
     ) -> None:
-        """Show where training stands; `miou` is negative before the first validation."""
-        score = f"mIoU {miou:.1%}" if miou >= 0 else "mIoU -"
+        """Show where training stands; `score` is that of the latest validation, in words."""
         numbers = (
             f"loss {loss:.3f}  lr {lr:.1e}  {images_per_s:.1f} images/s  "
             f"{_clock(eta_s)} left  {score}"
@@ -77,12 +76,9 @@ class Display:
             self._last_line = now
             self.say(f"step {step}/{self.max_steps}  {numbers}")
 
-    def show_validation(self, step: int, metrics: Metrics, *, best: bool) -> None:
-        """Print a validation's result."""
-        self.say(
-            f"step {step}/{self.max_steps}  val mIoU {metrics.miou:.1%}  "
-            f"pixel accuracy {metrics.pixel_accuracy:.1%}{'  best so far' if best else ''}"
-        )
+    def show_validation(self, step: int, scores: str, *, best: bool) -> None:
+        """Print a validation's result, given in words."""
+        self.say(f"step {step}/{self.max_steps}  {scores}{'  best so far' if best else ''}")
 
     def show_classes(self, names: Sequence[str], metrics: Metrics) -> None:
         """Print the table of classes."""

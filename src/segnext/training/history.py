@@ -9,6 +9,7 @@ import io
 import json
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from matplotlib.figure import Figure
 
 from segnext.errors import TrainingError
 from segnext.training.checkpoint import Progress, read_about
-from segnext.training.run_folder import CHECKPOINT
+from segnext.training.run_files import CHECKPOINT
 
 CONFIG, LOG, PER_CLASS = "config.yaml", "metrics.jsonl", "per_class.csv"
 SEARCH_DEPTH = 3
@@ -30,6 +31,8 @@ LOSS_WINDOWS = 20  # the drawn loss is averaged over this part of a run's log
 # Okabe and Ito's colours, told apart by colour-blind readers too; then other line styles.
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _STYLES = ("-", "--", ":", "-.")
+# The config.yaml of `segnext classify train`, whose scores are others.
+_CLASSIFIER = re.compile(rb"^model: mscan_", re.MULTILINE)
 
 Series = npt.NDArray[np.float64]
 State = Literal["done", "stopped", "unfinished"]
@@ -194,7 +197,9 @@ def _find(path: Path, depth: int) -> list[Path]:
 def _is_run(path: Path) -> bool:
     # A folder that may not be entered counts as one without files.
     return os.access(path, os.X_OK) and (
-        (path / CONFIG).is_file() and ((path / LOG).is_file() or (path / CHECKPOINT).is_file())
+        (path / CONFIG).is_file()
+        and ((path / LOG).is_file() or (path / CHECKPOINT).is_file())
+        and not _CLASSIFIER.search((path / CONFIG).read_bytes())
     )
 
 

@@ -1,9 +1,8 @@
 """What learns: model, moving average, optimizer, and the batches they see."""
 
-import math
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,6 +23,7 @@ from segnext.spec import ModelSpec, Normalization
 from segnext.training.average import WeightAverage
 from segnext.training.config import UNSTATED, Recipe
 from segnext.training.distillation import Teacher, build_teacher
+from segnext.training.gradient_step import GradientStep, StepResult, split_evenly
 from segnext.training.losses import Loss, build_loss
 from segnext.training.objective import Objective
 from segnext.training.optimizer import (
@@ -34,7 +34,7 @@ from segnext.training.optimizer import (
     set_training_mode,
 )
 from segnext.training.processes import Processes
-from segnext.training.sharding import check_shardable, gather, local_part, shard_model
+from segnext.training.sharding import check_shardable, shard_model
 from segnext.training.sync_batch_norm import synchronize_batch_norm
 from segnext.weights import load_model
 
@@ -52,21 +52,6 @@ class Batch:
     images: Tensor
     masks: Tensor
     places: range
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """What one optimizer step gave, the same in every process.
-
-    Attributes:
-        loss: Of the whole batch.
-        gradient_norm: Euclidean norm of all gradients, before clipping.
-        finite: Whether both are; weights only move if so.
-    """
-
-    loss: float
-    gradient_norm: float
-    finite: bool
 
 
 class Learner:
@@ -134,7 +119,17 @@ class Learner:
             # The norms share batch statistics themselves, so every process has the same.
             wrapped.broadcast_buffers = False
             self._objective = wrapped
-        self._averaging = WeightAverage(self.average, recipe.ema_decay)
+        self._gradient_step = GradientStep(
+            model=model,
+            objective=self._objective,
+            optimizer=self.optimizer,
+            scaler=self.scaler,
+            averaging=WeightAverage(self.average, recipe.ema_decay),
+            accelerator=self._accelerator,
+            processes=processes,
+            clip_norm=recipe.clip_norm,
+            sharded=sharded,
+        )
         self.stream = self._build_stream(train)
 
     @property
@@ -184,44 +179,17 @@ class Learner:
             poly_power=recipe.poly_power,
         )
         set_learning_rate(self.optimizer, factor)
-        self.optimizer.zero_grad(set_to_none=True)
         keys = sample_keys(recipe.seed, step, batch.places).to(self.device)
         normalizer = processes.sum(self._loss.normalizer(batch.masks))
-        total = torch.zeros((), device=self.device)
-        for number, part in enumerate(_parts(len(batch.places), recipe.accumulate)):
-            last = number == recipe.accumulate - 1
-            # Sharded gradients are summed up part by part: kept whole they would take the memory
-            # that was to be saved.
-            unsynced = not last and processes.count > 1 and not recipe.fsdp
-            with self._accelerator.no_sync(self._objective) if unsynced else nullcontext():
-                loss = self._objective(
-                    batch.images[part],
-                    batch.masks[part],
-                    keys[part],
-                    normalizer,
-                    recipe.batch_size,
-                )
-                # The wrapper averages gradients over processes; their sum is what is wanted.
-                self.scaler.scale(loss * processes.count).backward()
-            total += loss.detach()
-        loss_value = processes.sum(total).item()
-        self.scaler.unscale_(self.optimizer)
-        norm = self._clip().item()
-        # In fp16 a norm may overflow now and then: the scaler skips that step and scales less.
-        finite = math.isfinite(loss_value) and (math.isfinite(norm) or self.scaler.is_enabled())
-        if finite:
-            self.scaler.step(self.optimizer)
-            self.scaler.update()
-            self._averaging.update(self.model, step)
-        return StepResult(loss_value, norm, finite)
 
-    def _clip(self) -> Tensor:
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        norm = gather(torch.nn.utils.get_total_norm(gradients))
-        if self.recipe.clip_norm:
-            factor = (self.recipe.clip_norm / (norm + 1e-6)).clamp(max=1.0)
-            torch._foreach_mul_([local_part(gradient) for gradient in gradients], factor)
-        return norm
+        def compute(part: slice) -> Tensor:
+            loss: Tensor = self._objective(
+                batch.images[part], batch.masks[part], keys[part], normalizer, recipe.batch_size
+            )
+            return loss
+
+        parts = split_evenly(len(batch.places), recipe.accumulate)
+        return self._gradient_step.take(step, [partial(compute, part) for part in parts])
 
     def _load_teacher(self) -> Teacher | None:
         recipe = self.recipe
@@ -330,7 +298,3 @@ def build_recipe_loss(recipe: Recipe, ignore_index: int) -> Loss:
     """Build the loss of a recipe."""
     weights = None if recipe.class_weights == "none" else tuple(recipe.class_weights.values())
     return build_loss(recipe.loss, ignore_index=ignore_index, class_weights=weights)
-
-
-def _parts(count: int, parts: int) -> list[slice]:
-    return [slice(count * part // parts, count * (part + 1) // parts) for part in range(parts)]

@@ -217,6 +217,11 @@ def format_choices(choices: Sequence[Choice]) -> str:
 
 def _resolve_start(config: TrainConfig) -> tuple[TrainConfig, tuple[str, ...]]:
     """Find the weights to start from; without published ones, start from scratch and say so."""
+    if config.encoder is not None:
+        if config.init != "pretrained":
+            msg = f"init {config.init} and encoder {config.encoder} both give an encoder; drop one"
+            raise UsageError(msg)
+        return config.model_copy(update={"encoder": str(find_weights(config.encoder))}), ()
     if config.init == "none":
         return config, ()
     if config.init != "pretrained":

@@ -14,12 +14,13 @@ from segnext.training.display import Display
 from segnext.training.learner import Learner, build_learner, build_model
 from segnext.training.planning import Plan, check_batch, check_model, make_plan, open_training_data
 from segnext.training.processes import Processes
-from segnext.training.run_folder import CHECKPOINT, RunFolder, next_run_folder
+from segnext.training.run_files import CHECKPOINT, next_run_folder
+from segnext.training.run_folder import RunFolder
 from segnext.training.samples import SHEET_ROWS, draw_samples
 from segnext.training.sharding import gather_model
 from segnext.training.tracking import check_trackers
 from segnext.training.trainer import Trainer
-from segnext.weights import initialize, load_model
+from segnext.weights import initialize, load_model, start_encoder
 
 # What may differ when a run goes on elsewhere, because it changes no sample and no order.
 _MACHINE_OPTIONS = frozenset({"device", "num_workers", "fsdp"})
@@ -162,7 +163,11 @@ def _existing(directory: Path) -> Path:
 
 def _build_new(recipe: Recipe, data: Folder, processes: Processes, display: Display) -> Learner:
     model = build_model(recipe, data)
-    if recipe.init != "none":
+    if recipe.encoder is not None:
+        for note in start_encoder(model, recipe.encoder)[0]:
+            display.say(note)
+        display.say(f"only the encoder is taken from {recipe.encoder}; the decoder starts anew")
+    elif recipe.init != "none":
         for note in initialize(model, data.classes, recipe.init, merged=recipe.merge):
             display.say(note)
     return build_learner(recipe, data, processes, model=model)

@@ -17,22 +17,19 @@ runs/roads-segnext_tiny-1/
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from segnext.errors import TrainingError
 from segnext.metrics import Metrics
 from segnext.storage import write_atomically
 from segnext.training.planning import FINGERPRINT_FILE, Plan, format_recipe
+from segnext.training.run_files import RunFiles, make_folder
 
-CHECKPOINT = "checkpoint.safetensors"
 
-
-class RunFolder:
+class RunFolder(RunFiles):
     """Names and writes the files of a run.
 
     Args:
@@ -40,22 +37,11 @@ class RunFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.config = path / "config.yaml"
-        self.log = path / "metrics.jsonl"
-        self.curves = path / "curves.png"
+        super().__init__(path)
         self.per_class = path / "per_class.csv"
         self.samples = path / "samples"
         self.contact_sheet = path / "contact_sheet.png"
-        self.best = path / "best.safetensors"
-        self.last = path / "last.safetensors"
-        self.checkpoint = path / CHECKPOINT
-        self.divergence = path / "divergence.json"
-        try:
-            self.samples.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            msg = f"{path}: the run folder cannot be made ({error.strerror}); choose another --out"
-            raise TrainingError(msg) from error
+        make_folder(self.samples, path)
 
     def kept(self, step: int) -> Path:
         """Return where the weights of one of the best validations lie."""
@@ -69,32 +55,6 @@ class RunFolder:
         """Write every option, chosen ones with their reason, and the fingerprint of the data."""
         write_atomically(self.config, format_recipe(plan.recipe, plan.choices).encode())
         plan.save_fingerprint(self.path / FINGERPRINT_FILE)
-
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Add a line to the metrics log."""
-        with self.log.open("ab") as file:
-            file.write((json.dumps(record) + "\n").encode())
-
-    def log_length(self) -> int:
-        """Return the length of the metrics log in bytes."""
-        return self.log.stat().st_size if self.log.exists() else 0
-
-    def cut_log(self, length: int) -> None:
-        """Drop log lines of steps that a resumed run will do again."""
-        if self.log.exists():
-            with self.log.open("r+b") as file:
-                file.truncate(min(length, self.log_length()))
-
-    def remove_fragments(self) -> None:
-        """Remove the temporary files of a run that was killed while it wrote them."""
-        for path in self.path.rglob(".*.tmp"):
-            path.unlink()
-
-    def read_log(self) -> list[dict[str, Any]]:
-        """Return every line of the metrics log."""
-        if not self.log.exists():
-            return []
-        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
 
     def write_per_class(self, names: Sequence[str], metrics: Metrics) -> None:
         """Write the table of classes; undefined values stay empty."""
@@ -134,11 +94,3 @@ def _column(
     records: Sequence[Mapping[str, Any]], name: str, factor: float = 1.0
 ) -> tuple[list[int], list[float]]:
     return [r["step"] for r in records], [factor * r[name] for r in records]
-
-
-def next_run_folder(parent: Path, name: str) -> Path:
-    """Return the first of `parent/name-1`, `parent/name-2`, ... that does not exist."""
-    number = 1
-    while (parent / f"{name}-{number}").exists():
-        number += 1
-    return parent / f"{name}-{number}"

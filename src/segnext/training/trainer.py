@@ -1,8 +1,6 @@
 """The training loop."""
 
-import json
 import math
-import time
 from dataclasses import replace
 
 import torch
@@ -13,24 +11,20 @@ from segnext.inference import score_images
 from segnext.metrics import Metrics, compute_metrics
 from segnext.models import SegmentationModel
 from segnext.spec import ModelSpec
-from segnext.storage import write_atomically
 from segnext.training.average import average_weights
-from segnext.training.checkpoint import Progress, restore_checkpoint, write_checkpoint
+from segnext.training.checkpoint import Progress
 from segnext.training.display import Display
-from segnext.training.learner import Batch, Learner, StepResult
+from segnext.training.learner import Learner
+from segnext.training.loop import Loop
 from segnext.training.run_folder import RunFolder
 from segnext.training.samples import draw_samples
 from segnext.training.sharding import gather_model
-from segnext.training.stopping import EXIT_CODES, StoppedError, listen_for_stop
 from segnext.training.tracking import Trackers
 from segnext.weights import load_model, save_model
 
 
-class Trainer:
-    """One run, from its first step or from a checkpoint, in one process or many.
-
-    Every process does every step; only the main one writes and speaks. All decisions (a better
-    validation, a stop, a checkpoint) follow from numbers that all of them share.
+class Trainer(Loop):
+    """One run of `segnext train`.
 
     Args:
         learner: Model, average and optimizer.
@@ -46,127 +40,29 @@ class Trainer:
     def __init__(
         self, learner: Learner, *, val: FolderDataset, folder: RunFolder, display: Display
     ) -> None:
+        self.progress = Progress()
+        super().__init__(learner, files=folder, display=display, progress=self.progress)
         self.learner = learner
         self.recipe = learner.recipe
         self.spec = learner.spec
-        self.processes = learner.processes
         self.val = val
         self.folder = folder
-        self.display = display
-        self.progress = Progress()
         self.best_metrics: Metrics | None = None
-        self._saved_step = -1
-        self._saved_at = time.monotonic()
 
     def restore(self, progress: Progress) -> None:
         """Continue from the folder's checkpoint, which stands at `progress`."""
-        learner = self.learner
-        restore_checkpoint(
-            self.folder.checkpoint,
-            model=learner.model,
-            average=learner.average,
-            optimizer=learner.optimizer,
-            scaler=learner.scaler,
-        )
-        if self.processes.is_main:
-            self.folder.remove_fragments()
-            self.folder.cut_log(progress.log_bytes)
+        super().restore(progress)
         self.progress = progress
-        self._saved_step = progress.step
 
     def fit(self) -> None:
-        """Train to the last step, validating, saving and drawing on the way.
-
-        Raises:
-            TrainingError: Loss or gradients are not finite.
-            StoppedError: SIGINT or SIGTERM asked to stop; the run can be resumed.
-        """
-        if not self.progress.finished:
-            self._take_steps()
+        """Train to the last step; see `Loop.fit`. At the end, try the mean of the best weights."""
+        super().fit()
         if self.recipe.average_best:
             self._try_average()
 
-    def _take_steps(self) -> None:
-        recipe, progress = self.recipe, self.progress
-        clock = _Clock()
-        trackers = Trackers(
-            recipe.trackers if self.processes.is_main else (),
-            self.folder.path,
-            recipe.model_dump(mode="json"),
-        )
-        try:
-            with self.display.running(recipe.max_steps), listen_for_stop() as stop:
-                for batch in self.learner.batches(progress.step):
-                    self._step(batch, clock, trackers)
-                    if progress.finished:
-                        break
-                    self._stop_or_save(stop.number)
-        finally:
-            trackers.close()
-
-    def _step(self, batch: Batch, clock: "_Clock", trackers: Trackers) -> None:
-        recipe, progress = self.recipe, self.progress
-        result = self.learner.learn(progress.step, batch)
-        if not result.finite:
-            raise TrainingError(self._explain_divergence(result))
-        seconds = clock.lap()
-        progress.unlogged.append([result.loss, result.gradient_norm, seconds])
-        progress.step += 1
-        progress.elapsed_s += seconds
-        last = progress.step == recipe.max_steps
-        if progress.step % recipe.log_every == 0 or last:
-            self._log(trackers)
-        if progress.step % recipe.validate_every == 0 or last:
-            self._validate(trackers)
-            progress.finished = last or (recipe.patience and progress.stale >= recipe.patience) > 0
-            progress.elapsed_s += clock.lap()
-            self._save()
-
-    def _stop_or_save(self, signal_number: int) -> None:
-        """Stop if any process was asked to; else save if the last checkpoint is old."""
-        due = time.monotonic() - self._saved_at >= self.recipe.checkpoint_every
-        asked = torch.tensor([signal_number == number for number in EXIT_CODES] + [due])
-        agreed = self.processes.sum(asked.to(self.learner.device, torch.int32)).tolist()
-        *stops, save = agreed
-        if not any(agreed):
-            return
-        if save or self._saved_step != self.progress.step:
-            self._save()
-        # Once one process has left, torchrun gives the others 30 s: the main one saves first.
-        self.processes.once(lambda: None)
-        for code, wanted in zip(EXIT_CODES.values(), stops, strict=True):
-            if wanted:
-                raise StoppedError(self._stopped(), code)
-
-    def _log(self, trackers: Trackers) -> None:
-        progress = self.progress
-        count = len(progress.unlogged)
-        losses, norms, seconds = zip(*progress.unlogged, strict=True)
-        progress.unlogged = []
-        loss, norm = sum(losses) / count, sum(norms) / count
-        images_per_s = count * self.recipe.batch_size / sum(seconds)
-        lr = self.learner.learning_rate
-        record = {
-            "kind": "train",
-            "step": progress.step,
-            "loss": loss,
-            "lr": lr,
-            "gradient_norm": norm,
-            "images_per_s": round(images_per_s, 3),
-            "elapsed_s": round(progress.elapsed_s, 2),
-        }
-        if self.processes.is_main:
-            self.folder.append(record)
-            trackers.log(record)
-        remaining = self.recipe.max_steps - progress.step
-        self.display.show_step(
-            progress.step,
-            loss=loss,
-            lr=lr,
-            images_per_s=images_per_s,
-            eta_s=remaining * progress.elapsed_s / progress.step,
-            miou=progress.last_miou,
-        )
+    def _latest_score(self) -> str:
+        miou = self.progress.last_miou
+        return f"mIoU {miou:.1%}" if miou >= 0 else "mIoU -"
 
     def _validate(self, trackers: Trackers) -> None:
         progress, classes = self.progress, self.spec.classes
@@ -207,7 +103,8 @@ class Trainer:
             self.val,
             self.folder.samples / f"step_{progress.step:06}.png",
         )
-        self.display.show_validation(progress.step, metrics, best=best)
+        scores = f"val mIoU {metrics.miou:.1%}  pixel accuracy {metrics.pixel_accuracy:.1%}"
+        self.display.show_validation(progress.step, scores, best=best)
 
     def _score(self, model: SegmentationModel) -> Metrics:
         """Score the whole split, each process its share of the pictures."""
@@ -270,57 +167,3 @@ class Trainer:
             "step": self.progress.step,
         }
         return replace(self.spec, score=score)
-
-    def _save(self) -> None:
-        self._saved_step, self._saved_at = self.progress.step, time.monotonic()
-        learner = self.learner
-        self.progress.log_bytes = self.folder.log_length()
-        write_checkpoint(
-            self.folder.checkpoint,
-            model=learner.model,
-            average=learner.average,
-            optimizer=learner.optimizer,
-            scaler=learner.scaler,
-            progress=self.progress,
-            recipe=self.recipe.model_dump(mode="json"),
-            is_main=self.processes.is_main,
-        )
-
-    def _stopped(self) -> str:
-        return (
-            f"stopped at step {self.progress.step} of {self.recipe.max_steps}, everything is "
-            f"saved; go on with segnext train --resume {self.folder.path}"
-        )
-
-    def _explain_divergence(self, result: StepResult) -> str:
-        """Name the step, the pictures it saw, and the last checkpoint, which is good."""
-        step = self.progress.step
-        names = self.learner.picture_names(step)
-        if self.processes.is_main:
-            about = {"step": step, "loss": str(result.loss), "pictures": names}
-            write_atomically(self.folder.divergence, json.dumps(about, indent=1).encode())
-        what = "loss" if not math.isfinite(result.loss) else "norm of the gradients"
-        value = result.loss if what == "loss" else result.gradient_norm
-        saved = (
-            f"the last good checkpoint is {self.folder.checkpoint}, at step {self._saved_step}"
-            if self._saved_step >= 0
-            else "there is no checkpoint yet"
-        )
-        return (
-            f"step {step}: the {what} is {value} on {', '.join(names[:4])} (all of the batch in "
-            f"{self.folder.divergence}); {saved}; look at these pictures and masks, lower "
-            f"learning_rate (now {self.recipe.learning_rate:g}) or set clip_norm"
-        )
-
-
-class _Clock:
-    """Times what happens between two looks at it."""
-
-    def __init__(self) -> None:
-        self._last = time.perf_counter()
-
-    def lap(self) -> float:
-        """Return the seconds since the last lap."""
-        now = time.perf_counter()
-        passed, self._last = now - self._last, now
-        return passed

@@ -14,7 +14,7 @@ from segnext.weights.published import (
     list_weights,
     load_model,
 )
-from segnext.weights.start import initialize, start_from_model
+from segnext.weights.start import initialize, start_encoder, start_from_model
 
 __all__ = [
     "WEIGHTS",
@@ -36,6 +36,7 @@ __all__ = [
     "read_spec",
     "save_model",
     "spec_of",
+    "start_encoder",
     "start_from",
     "start_from_model",
 ]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from segnext.classes import Classes
 from segnext.errors import UsageError, WeightsError, list_some
-from segnext.models import MODELS, SegmentationModel, create_model
+from segnext.models import MODELS, Classifier, SegmentationModel, create_model
 from segnext.protocol import GREATEST_STRIDE, Protocol
 from segnext.weights.description import describe_model
 from segnext.weights.files import check_finite
@@ -95,6 +95,35 @@ def start_from(model: SegmentationModel, converted: ConvertedStateDict) -> tuple
     return tuple(notes)
 
 
+def fill_encoder(
+    model: SegmentationModel | Classifier, converted: ConvertedStateDict
+) -> tuple[str, ...]:
+    """Fill the encoder of a model, and nothing else, with every tensor that fits it.
+
+    Args:
+        model: Changed in place.
+        converted: From `convert_state_dict`.
+
+    Returns:
+        One line for everything that was adapted or starts anew.
+
+    Raises:
+        WeightsError: As for `start_from`.
+    """
+    expected = {n: own for n, own in model.state_dict().items() if n.startswith("encoder.")}
+    tensors, notes = _adapt_stem(converted.state_dict, model)
+    fitting = {
+        name: tensors[name]
+        for name, own in expected.items()
+        if name in tensors and tensors[name].shape == own.shape
+    }
+    check_finite(fitting, "the weights are unusable")
+    absent = [name for name in expected if name not in fitting and is_required(name)]
+    notes += _judge_encoder(absent, expected)
+    model.load_state_dict(fitting, strict=False)
+    return tuple(notes)
+
+
 def _count_classes(num_classes: int | None, classes: Classes | None) -> int | None:
     if classes is None:
         return num_classes
@@ -105,7 +134,7 @@ def _count_classes(num_classes: int | None, classes: Classes | None) -> int | No
 
 
 def _adapt_stem(
-    tensors: Mapping[str, Tensor], model: SegmentationModel
+    tensors: Mapping[str, Tensor], model: SegmentationModel | Classifier
 ) -> tuple[Mapping[str, Tensor], list[str]]:
     """Spread the mean kernel of the first convolution (C, source, 3, 3) over other channels."""
     kernels, channels = tensors.get(STEM), model.config.in_channels

@@ -93,6 +93,11 @@ def is_required(name: str) -> bool:
     return not name.endswith("num_batches_tracked")
 
 
+def unwrap_state_dict(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tensors of a checkpoint by the names of its own, without wrappers' prefixes."""
+    return _unwrap(content)[0]
+
+
 def _unwrap(content: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Find the innermost state dict and take wrappers' prefixes off its names."""
     averaged: list[str] = []

@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from segnext.classes import Classes
 from segnext.errors import UsageError, WeightsError, describe_unknown, list_some
-from segnext.models import SegmentationModel
-from segnext.weights.adapt import start_from
+from segnext.models import Classifier, SegmentationModel
+from segnext.spec import ModelSpec
+from segnext.weights.adapt import fill_encoder, start_from
 from segnext.weights.files import has_spec, is_permissive, load_tensors, read_spec
-from segnext.weights.foreign import CLASSIFIER, convert_state_dict
+from segnext.weights.foreign import CLASSIFIER, convert_state_dict, unwrap_state_dict
 from segnext.weights.pickles import read_checkpoint
 from segnext.weights.published import find_weights
 
@@ -51,6 +53,49 @@ def initialize(
     return _start(model, dict(read_checkpoint(path)), path, drop_classifier=True)
 
 
+def start_encoder(
+    model: SegmentationModel | Classifier, source: str | Path
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Fill the encoder of a new model, and nothing else.
+
+    Args:
+        model: Changed in place.
+        source: As for `find_weights`, or any file that `read_checkpoint` reads: a classifier, an
+            encoder, or a whole segmentation model.
+
+    Returns:
+        One line for everything that was adapted, left out or starts anew, and for terms that are
+        not plainly permissive; and the file's tensors by the names they have there.
+
+    Raises:
+        WeightsError: The file cannot be read, or its encoder does not fit.
+    """
+    path = find_weights(source)
+    notes: list[str] = []
+    if has_spec(path):
+        spec = read_spec(path)
+        content: dict[str, Any] = dict(load_tensors(path))
+        notes += _compare_stems(model, spec, path)
+        notes += [] if is_permissive(spec) else [f"terms of {path.name}: {spec.license}"]
+    else:
+        content = unwrap_state_dict(read_checkpoint(path))
+    try:
+        notes += fill_encoder(model, convert_state_dict(content))
+    except WeightsError as error:
+        msg = f"{path}: {error}"
+        raise WeightsError(msg) from error
+    return tuple(notes), content
+
+
+def _compare_stems(model: SegmentationModel | Classifier, spec: ModelSpec, path: Path) -> list[str]:
+    """Say that an encoder was trained with another stride of the stem; its tensors fit any."""
+    theirs = int(spec.config.get("stem_stride", 4))
+    ours = int(getattr(model.config, "stem_stride", 4))
+    if theirs == ours:
+        return []
+    return [f"{path.name} was trained with stem_stride {theirs}, this model has {ours}"]
+
+
 def start_from_model(
     model: SegmentationModel,
     classes: Classes,
@@ -87,7 +132,8 @@ def start_from_model(
     tensors = load_tensors(source)
     rows, bias = tensors.get(CLASSIFIER), tensors.get(_BIAS)
     own = model.classifier
-    notes = () if is_permissive(spec) else (f"terms of {source.name}: {spec.license}",)
+    notes = tuple(_compare_stems(model, spec, source))
+    notes += () if is_permissive(spec) else (f"terms of {source.name}: {spec.license}",)
     if rows is None or bias is None or rows.shape[1:] != own.weight.shape[1:]:
         return (*_start(model, tensors, source, drop_classifier=True), *notes)
     if not len(rows) == bias.numel() == spec.classes.num_classes:

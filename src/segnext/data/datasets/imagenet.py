@@ -112,7 +112,7 @@ def read_imagenet(root: Path, *, partial: bool = False) -> ImageFolder:
                 f"first {first} ({known[first]}); unpack its photos into a folder of that name"
             )
             raise DataError(msg)
-    splits = {split: _read_split(folder, wnids) for split, folder in found.items()}
+    splits = {split: read_split(folder, wnids) for split, folder in found.items()}
     if not partial:
         for split, part in splits.items():
             if len(part) != COUNTS[split]:
@@ -160,10 +160,24 @@ def _list_classes(folder: Path, known: dict[str, str]) -> list[str]:
     return folders
 
 
-def _read_split(folder: Path, wnids: tuple[str, ...]) -> ImageSplit:
+def read_split(
+    folder: Path, wnids: tuple[str, ...], *, present: frozenset[str] | None = None
+) -> ImageSplit:
+    """List the photos of a split.
+
+    Args:
+        folder: Of the split.
+        wnids: Names of the class folders, in the order of labels.
+        present: Those that are there; all if not given.
+
+    Raises:
+        DataError: A class folder holds no photo.
+    """
     files: list[str] = []
     labels: list[int] = []
     for label, wnid in enumerate(wnids):
+        if present is not None and wnid not in present:
+            continue
         entries = list_folder(folder / wnid)
         photos = [path.name for path in entries if path.suffix.lower() in IMAGE_SUFFIXES]
         if not photos:

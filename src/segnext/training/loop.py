@@ -1,0 +1,297 @@
+"""The course of a run: steps, log lines, validations, checkpoints and stops.
+
+What is trained, and what a validation is, the learner and the subclasses know.
+"""
+
+import json
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from segnext.errors import TrainingError
+from segnext.storage import write_atomically
+from segnext.training.checkpoint import RunProgress, restore_checkpoint, write_checkpoint
+from segnext.training.display import Display
+from segnext.training.gradient_step import StepResult
+from segnext.training.processes import Processes
+from segnext.training.run_files import RunFiles
+from segnext.training.stopping import EXIT_CODES, StoppedError, listen_for_stop
+from segnext.training.tracking import Trackers
+
+
+class LoopRecipe(Protocol):
+    """What the course of a run depends on; see `segnext.training.config.TrainConfig`."""
+
+    @property
+    def batch_size(self) -> int:
+        """Samples per optimizer step, over all processes."""
+
+    @property
+    def max_steps(self) -> int:
+        """Optimizer steps of the run."""
+
+    @property
+    def learning_rate(self) -> float:
+        """At the end of warm-up."""
+
+    @property
+    def validate_every(self) -> int:
+        """Steps between validations."""
+
+    @property
+    def checkpoint_every(self) -> float:
+        """Most seconds between two checkpoints."""
+
+    @property
+    def patience(self) -> int:
+        """Validations without a better one after which the run ends; 0 does not."""
+
+    @property
+    def log_every(self) -> int:
+        """Steps between lines of the log."""
+
+    @property
+    def trackers(self) -> tuple[str, ...]:
+        """Also log to these."""
+
+    def model_dump(self, *, mode: str = ...) -> dict[str, Any]:
+        """Return every option, JSON-ready with mode `json`."""
+
+
+class LoopLearner(Protocol):
+    """What a loop drives: model, moving average, optimizer and the batches they see."""
+
+    scaler: torch.amp.GradScaler
+    device: torch.device
+    processes: Processes
+
+    @property
+    def recipe(self) -> LoopRecipe:
+        """Every option."""
+
+    @property
+    def model(self) -> nn.Module:
+        """What is trained."""
+
+    @property
+    def average(self) -> nn.Module:
+        """The moving average of its weights."""
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Over its parameters."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the latest step."""
+
+    def batches(self, start_step: int) -> Iterator[Any]:
+        """Yield this process's batches from a step on."""
+
+    def learn(self, step: int, batch: Any) -> StepResult:
+        """Do an optimizer step."""
+
+    def picture_names(self, step: int) -> list[str]:
+        """Return which pictures a step's whole batch shows."""
+
+
+class Loop(ABC):
+    """One run, from its first step or from a checkpoint, in one process or many.
+
+    Every process does every step; only the main one writes and speaks. All decisions (a better
+    validation, a stop, a checkpoint) follow from numbers that all of them share.
+
+    Args:
+        learner: Model, average and optimizer.
+        files: Where everything is written.
+        display: What the user sees.
+        progress: Where the run stands.
+    """
+
+    command = "segnext train"
+
+    def __init__(
+        self, learner: LoopLearner, *, files: RunFiles, display: Display, progress: RunProgress
+    ) -> None:
+        self._driven = learner
+        self._files = files
+        self._progress = progress
+        self.processes = learner.processes
+        self.display = display
+        self._saved_step = -1
+        self._saved_at = time.monotonic()
+
+    @abstractmethod
+    def _validate(self, trackers: Trackers) -> None:
+        """Measure the average, keep it if it is the best, and tell."""
+
+    @abstractmethod
+    def _latest_score(self) -> str:
+        """Return the latest validation's score in a few words."""
+
+    def restore(self, progress: Any) -> None:
+        """Continue from the folder's checkpoint, which stands at `progress`."""
+        learner = self._driven
+        restore_checkpoint(
+            self._files.checkpoint,
+            model=learner.model,
+            average=learner.average,
+            optimizer=learner.optimizer,
+            scaler=learner.scaler,
+        )
+        if self.processes.is_main:
+            self._files.remove_fragments()
+            self._files.cut_log(progress.log_bytes)
+        self._progress = progress
+        self._saved_step = progress.step
+
+    def fit(self) -> None:
+        """Train to the last step, validating, saving and drawing on the way.
+
+        Raises:
+            TrainingError: Loss or gradients are not finite.
+            StoppedError: SIGINT or SIGTERM asked to stop; the run can be resumed.
+        """
+        if not self._progress.finished:
+            self._take_steps()
+
+    def _take_steps(self) -> None:
+        recipe, progress = self._driven.recipe, self._progress
+        clock = _Clock()
+        trackers = Trackers(
+            recipe.trackers if self.processes.is_main else (),
+            self._files.path,
+            recipe.model_dump(mode="json"),
+        )
+        try:
+            with self.display.running(recipe.max_steps), listen_for_stop() as stop:
+                for batch in self._driven.batches(progress.step):
+                    self._step(batch, clock, trackers)
+                    if progress.finished:
+                        break
+                    self._stop_or_save(stop.number)
+        finally:
+            trackers.close()
+
+    def _step(self, batch: Any, clock: "_Clock", trackers: Trackers) -> None:
+        recipe, progress = self._driven.recipe, self._progress
+        result = self._driven.learn(progress.step, batch)
+        if not result.finite:
+            raise TrainingError(self._explain_divergence(result))
+        seconds = clock.lap()
+        progress.unlogged.append([result.loss, result.gradient_norm, seconds])
+        progress.step += 1
+        progress.elapsed_s += seconds
+        last = progress.step == recipe.max_steps
+        if progress.step % recipe.log_every == 0 or last:
+            self._log(trackers)
+        if progress.step % recipe.validate_every == 0 or last:
+            self._validate(trackers)
+            progress.finished = last or (recipe.patience and progress.stale >= recipe.patience) > 0
+            progress.elapsed_s += clock.lap()
+            self._save()
+
+    def _stop_or_save(self, signal_number: int) -> None:
+        """Stop if any process was asked to; else save if the last checkpoint is old."""
+        due = time.monotonic() - self._saved_at >= self._driven.recipe.checkpoint_every
+        asked = torch.tensor([signal_number == number for number in EXIT_CODES] + [due])
+        agreed = self.processes.sum(asked.to(self._driven.device, torch.int32)).tolist()
+        *stops, save = agreed
+        if not any(agreed):
+            return
+        if save or self._saved_step != self._progress.step:
+            self._save()
+        # Once one process has left, torchrun gives the others 30 s: the main one saves first.
+        self.processes.once(lambda: None)
+        for code, wanted in zip(EXIT_CODES.values(), stops, strict=True):
+            if wanted:
+                raise StoppedError(self._stopped(), code)
+
+    def _log(self, trackers: Trackers) -> None:
+        recipe, progress = self._driven.recipe, self._progress
+        count = len(progress.unlogged)
+        losses, norms, seconds = zip(*progress.unlogged, strict=True)
+        progress.unlogged = []
+        loss, norm = sum(losses) / count, sum(norms) / count
+        images_per_s = count * recipe.batch_size / sum(seconds)
+        lr = self._driven.learning_rate
+        record = {
+            "kind": "train",
+            "step": progress.step,
+            "loss": loss,
+            "lr": lr,
+            "gradient_norm": norm,
+            "images_per_s": round(images_per_s, 3),
+            "elapsed_s": round(progress.elapsed_s, 2),
+        }
+        if self.processes.is_main:
+            self._files.append(record)
+            trackers.log(record)
+        remaining = recipe.max_steps - progress.step
+        self.display.show_step(
+            progress.step,
+            loss=loss,
+            lr=lr,
+            images_per_s=images_per_s,
+            eta_s=remaining * progress.elapsed_s / progress.step,
+            score=self._latest_score(),
+        )
+
+    def _save(self) -> None:
+        self._saved_step, self._saved_at = self._progress.step, time.monotonic()
+        learner = self._driven
+        self._progress.log_bytes = self._files.log_length()
+        write_checkpoint(
+            self._files.checkpoint,
+            model=learner.model,
+            average=learner.average,
+            optimizer=learner.optimizer,
+            scaler=learner.scaler,
+            progress=self._progress,
+            recipe=learner.recipe.model_dump(mode="json"),
+            is_main=self.processes.is_main,
+        )
+
+    def _stopped(self) -> str:
+        return (
+            f"stopped at step {self._progress.step} of {self._driven.recipe.max_steps}, everything "
+            f"is saved; go on with {self.command} --resume {self._files.path}"
+        )
+
+    def _explain_divergence(self, result: StepResult) -> str:
+        """Name the step, the pictures it saw, and the last checkpoint, which is good."""
+        step = self._progress.step
+        names: Sequence[str] = self._driven.picture_names(step)
+        if self.processes.is_main:
+            about = {"step": step, "loss": str(result.loss), "pictures": names}
+            write_atomically(self._files.divergence, json.dumps(about, indent=1).encode())
+        what = "loss" if not math.isfinite(result.loss) else "norm of the gradients"
+        value = result.loss if what == "loss" else result.gradient_norm
+        saved = (
+            f"the last good checkpoint is {self._files.checkpoint}, at step {self._saved_step}"
+            if self._saved_step >= 0
+            else "there is no checkpoint yet"
+        )
+        return (
+            f"step {step}: the {what} is {value} on {', '.join(names[:4])} (all of the batch in "
+            f"{self._files.divergence}); {saved}; look at these pictures and their labels, lower "
+            f"learning_rate (now {self._driven.recipe.learning_rate:g}) or set clip_norm"
+        )
+
+
+class _Clock:
+    """Times what happens between two looks at it."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def lap(self) -> float:
+        """Return the seconds since the last lap."""
+        now = time.perf_counter()
+        passed, self._last = now - self._last, now
+        return passed
