@@ -30,8 +30,9 @@ LAYERS = {
     "deploy": 5,
     "predict": 5,
     "checkup_report": 5,
-    "cli": 6,
-    "__main__": 7,
+    "serve": 6,
+    "cli": 7,
+    "__main__": 8,
 }
 # Inside layer 0 the order is: errors, then the rest.
 WITHIN_LAYER_0 = {
