@@ -11,6 +11,7 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from segnext import __version__
 from segnext.serve.answers import Answer, Output, Wish
@@ -75,6 +76,11 @@ class Service:
         except RefusalError as refusal:  # such as a graph that takes one size only
             logger.warning("the example could not be segmented: %s", refusal.message)
         self.ready = True
+
+    async def close(self) -> None:
+        """Finish what was taken on, and end the threads."""
+        await asyncio.to_thread(self.engine.close)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _submit(self, data: bytes, wish: Wish) -> Any:
         channels = self.engine.predictor.spec.normalization.channels
@@ -152,7 +158,7 @@ def build_app(service: Service) -> FastAPI:
         preparing = asyncio.ensure_future(service.prepare())
         yield
         preparing.cancel()
-        await asyncio.to_thread(service.engine.close)
+        await service.close()
 
     app = FastAPI(
         title="segnext",
@@ -205,6 +211,8 @@ def _add_predict(app: FastAPI, service: Service) -> None:
                 async with asyncio.timeout(_DRAIN_SECONDS):
                     await drain(request, 2 * service.settings.max_body)
             raise
+        except ClientDisconnect:
+            answer = None
         if answer is None:
             return Response(status_code=_CLIENT_GONE)
         headers = {"Server-Timing": answer.server_timing(), "X-Model": service.identity.signature}

@@ -1,5 +1,6 @@
 """The body of a request to the bytes of a picture, within bounds and in memory only."""
 
+import asyncio
 import base64
 import binascii
 import json
@@ -8,7 +9,7 @@ from typing import Any
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from segnext.serve.refusals import RefusalError
 
@@ -45,7 +46,9 @@ async def read_picture(request: Request, *, max_body: int, max_bytes: int) -> by
     _check_length(request, max_body)
     chunks = _bounded(request, max_body)
     if kind == "application/json":
-        sent = _read_json(b"".join([chunk async for chunk in chunks]))
+        body = b"".join([chunk async for chunk in chunks])
+        # Tens of megabytes of base64 would hold up everybody else.
+        sent = await asyncio.to_thread(_read_json, body)
     else:
         sent = await _read_form(request, chunks)
     if isinstance(sent, bytes) and len(sent) > max_bytes:
@@ -61,7 +64,7 @@ async def drain(request: Request, most: int) -> None:
             seen += len(chunk)
             if seen > most:
                 return
-    except RuntimeError:  # it was read to its end already
+    except (RuntimeError, ClientDisconnect):  # it was read to its end already, or nobody is left
         return
 
 

@@ -3,7 +3,7 @@
 import struct
 from pathlib import Path
 
-from segnext.data.headers import ImageHeader, parse_header
+from segnext.data.headers import ImageHeader, broken_picture, parse_header
 from segnext.data.images import Image, decode_image
 from segnext.errors import DataError
 from segnext.serve.refusals import RefusalError
@@ -12,6 +12,7 @@ from segnext.serve.tiff_limits import check_tiff
 # How messages call it: a client's file name is nobody's business here.
 PICTURE = Path("picture")
 
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ZIP_END, _ZIP_END_SIZE, _LONGEST_COMMENT = b"PK\x05\x06", 22, 65_535
 _SCRIPT_MARKS = (b"<script", b"<html", b"<!doctype", b"<?php", b"<svg", b"%pdf-")
 _HEAD = 1024
@@ -33,7 +34,7 @@ def check_picture(data: bytes, *, channels: int, max_pixels: int) -> ImageHeader
         raise RefusalError(
             400, "the picture is empty; send the bytes of a JPEG, PNG, WebP, BMP or TIFF"
         )
-    if data.startswith((b"II", b"MM")):
+    if data.startswith(_TIFF_STARTS):
         check_tiff(data, max_pixels=max_pixels)
     try:
         header = parse_header(data, PICTURE)
@@ -75,12 +76,10 @@ def _refuse_polyglot(data: bytes, header: ImageHeader) -> None:
     """Refuse a picture that is an archive, a document or a page as well."""
     head = data[:_HEAD].lower()
     twofold = any(mark in head for mark in _SCRIPT_MARKS) or _ends_as_archive(data)
-    if not twofold and header.format == "png":
-        twofold = _png_end(data) != len(data)
-    if not twofold and header.format == "webp":
-        (length,) = struct.unpack_from("<I", data, 4)
-        twofold = len(data) > 8 + length + length % 2
-    if twofold:
+    end = _find_end(data, header.format)
+    if end > len(data):
+        raise RefusalError(400, str(broken_picture(PICTURE)))
+    if twofold or end < len(data):
         msg = "picture: the file is more than a picture; save it anew in a picture editor"
         raise RefusalError(415, msg)
 
@@ -94,12 +93,22 @@ def _ends_as_archive(data: bytes) -> bool:
     return place + _ZIP_END_SIZE + int(comment) <= len(data)
 
 
-def _png_end(data: bytes) -> int | None:
-    """Return where the IEND chunk ends; `None` if there is none."""
+def _find_end(data: bytes, kind: str) -> int:
+    """Return where a file must end by what it says; beyond its last byte if it is cut off.
+
+    Phones put films and previews behind a JPEG, and a TIFF has no order: those may end anywhere.
+    """
+    if kind == "webp":
+        (length,) = struct.unpack_from("<I", data, 4)
+        return 8 + int(length) + int(length) % 2
+    return _find_png_end(data) if kind == "png" else len(data)
+
+
+def _find_png_end(data: bytes) -> int:
     position = 8
     while position + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
         position += 12 + length
         if kind == b"IEND":
             return position
-    return None
+    return len(data) + 1
