@@ -1,6 +1,9 @@
 """A server in the test's own process, over the smallest model there is."""
 
 import io
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +12,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from segnext.data.synthetic import draw_scene
@@ -70,3 +74,24 @@ def make_client(make_service: Callable[..., Service]) -> Iterator[Client]:
 @pytest.fixture
 def client(make_client: Client) -> TestClient:
     return make_client()
+
+
+@pytest.fixture(scope="module")
+def live_url(predictor: Predictor) -> Iterator[str]:
+    """A server that listens, for clients in other processes."""
+    service = build_service(
+        [predictor], Identity("scenes.safetensors", "ab" * 32), Settings(max_pixels=400_000)
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(build_app(service), log_level="warning", server_header=False, ws="none")
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        deadline = time.monotonic() + 30
+        while not (server.started and service.ready):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(20)

@@ -58,9 +58,7 @@ def slow(predictor: Predictor) -> Iterator[SlowPredictor]:
     one.go.set()
 
 
-def test_a_mask_is_the_predictors(
-    client: TestClient, predictor: Predictor, photo: bytes
-) -> None:
+def test_a_mask_is_the_predictors(client: TestClient, predictor: Predictor, photo: bytes) -> None:
     answer = send(client, photo)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "image/png"
@@ -172,9 +170,7 @@ def test_pixels_beyond_the_limit(make_client: Any, photo: bytes) -> None:
     )
 
 
-def test_full_means_429_and_later_200(
-    make_client: Any, slow: SlowPredictor, photo: bytes
-) -> None:
+def test_full_means_429_and_later_200(make_client: Any, slow: SlowPredictor, photo: bytes) -> None:
     client = make_client([slow], queue=1)
     with ThreadPoolExecutor(8) as threads:
         first = threads.submit(send, client, photo)

@@ -6,8 +6,8 @@ import pytest
 from starlette.testclient import TestClient
 
 MIXED = (
-    "--b\r\nContent-Disposition: form-data; name=\"image\"; filename=\"../../etc/a.png\"\r\n\r\n"
-    "x\r\n--b\r\nContent-Disposition: form-data; name=\"url\"\r\n\r\nhttp://a/\r\n--b--\r\n"
+    '--b\r\nContent-Disposition: form-data; name="image"; filename="../../etc/a.png"\r\n\r\n'
+    'x\r\n--b\r\nContent-Disposition: form-data; name="url"\r\n\r\nhttp://a/\r\n--b--\r\n'
 )
 
 

@@ -26,7 +26,9 @@ def test_every_line_is_prometheus_text() -> None:
     counters.count_batch(4, 1000, 0.2)
     text = counters.write({"segnext_places": ("Places.", lambda: 3)})
     for line in text.splitlines():
-        assert line.startswith(("# HELP ", "# TYPE ")) or "model_info" in line or LINE.fullmatch(line)
+        assert (
+            line.startswith(("# HELP ", "# TYPE ")) or "model_info" in line or LINE.fullmatch(line)
+        )
     assert 'segnext_model_info{name="a \\"b\\"\\\\c "} 1' in text
     assert 'segnext_requests_total{route="/v1/predict",status="200"} 1' in text
     assert "segnext_picture_seconds_count 4" in text

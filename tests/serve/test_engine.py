@@ -64,9 +64,7 @@ def make_engine(predictors: list[Any], *, queue: int = 20, batch: int = 4) -> En
 
 
 def test_a_batch_answers_as_one_by_one(recording: Recording) -> None:
-    expected = [
-        recording.predictor(PIL.Image.open(io.BytesIO(data))).mask for data in PICTURES
-    ]
+    expected = [recording.predictor(PIL.Image.open(io.BytesIO(data))).mask for data in PICTURES]
     recording.go.clear()
     engine = make_engine([recording])
     futures = [engine.submit(make_job(data)) for data in PICTURES]
@@ -79,7 +77,9 @@ def test_a_batch_answers_as_one_by_one(recording: Recording) -> None:
     assert sum(map(len, recording.batches)) == len(PICTURES)
 
 
-def test_workers_share_the_queue_and_mix_nothing_up(predictor: Predictor, scene_weights: Any) -> None:
+def test_workers_share_the_queue_and_mix_nothing_up(
+    predictor: Predictor, scene_weights: Any
+) -> None:
     other = Predictor(scene_weights, backend="folded", device="cpu")
     engine = make_engine([predictor, other], queue=100, batch=2)
     futures = [engine.submit(make_job(data)) for data in PICTURES * 3]

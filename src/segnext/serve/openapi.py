@@ -4,6 +4,8 @@ from typing import Any
 
 _URL = {"type": "string", "description": "Only where the server was started with --allow-urls."}
 
+_ONE_OF = [{"required": ["image"]}, {"required": ["url"]}]
+
 PREDICT_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -11,6 +13,7 @@ PREDICT_BODY: dict[str, Any] = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
+                    "oneOf": _ONE_OF,
                     "properties": {
                         "image": {
                             "type": "string",
@@ -24,6 +27,7 @@ PREDICT_BODY: dict[str, Any] = {
             "application/json": {
                 "schema": {
                     "type": "object",
+                    "oneOf": _ONE_OF,
                     "properties": {
                         "image": {
                             "type": "string",
