@@ -85,7 +85,7 @@ def test_every_place_has_a_layer() -> None:
 
 def test_prediction_knows_nothing_of_training() -> None:
     for path in FILES:
-        if place(path) in {"predict", "inference", "weights"}:
+        if place(path) in {"predict", "inference", "weights", "serve"}:
             used = {name.split(".")[1] for name in imported(path) if name.startswith("segnext.")}
             assert not used & {"training", "evaluation"}, path
 

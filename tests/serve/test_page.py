@@ -120,7 +120,7 @@ def test_the_example_is_segmented_on_load(open_page: Any) -> None:
     assert page.locator("#legend button").count() >= 1
     assert "scenes.safetensors" in page.inner_text("#identity")
     assert "abababababab" in page.inner_text("#model")
-    assert "640 × 480" in page.inner_text("#status")
+    assert "640 \u00d7 480" in page.inner_text("#status")
     assert count_colors(page) > 100
     shoot(page, "desk")
 
@@ -128,7 +128,7 @@ def test_the_example_is_segmented_on_load(open_page: Any) -> None:
 def test_a_photo_is_uploaded(open_page: Any, scene: Path) -> None:
     page = open_page()
     upload(page, scene)
-    assert "160 × 120 px" in page.inner_text("#status")
+    assert "160 \u00d7 120 px" in page.inner_text("#status")
     assert "In all" in page.inner_text("#times")
     assert "Transfer" in page.inner_text("#times")
     shares = page.locator("#legend .share").all_inner_texts()
@@ -247,7 +247,7 @@ def test_a_photo_beyond_the_limit_is_made_smaller(open_page: Any, tmp_path: Path
     PIL.Image.fromarray(draw_scene(2, 2, width=1024, height=768)[0]).save(large)
     upload(page, large)
     expect(page, "#status", "smaller")
-    width, height = page.inner_text("#status").split(" px")[0].split(" × ")
+    width, height = page.inner_text("#status").split(" px")[0].split(" \u00d7 ")
     assert 380_000 < int(width) * int(height) <= 400_000
 
 
@@ -256,7 +256,7 @@ def test_a_tiff_that_browsers_do_not_know(open_page: Any, tmp_path: Path) -> Non
     path = tmp_path / "map.tif"
     PIL.Image.fromarray(draw_scene(1, 4, width=128, height=96)[0]).save(path)
     upload(page, path)
-    assert "128 × 96 px" in page.inner_text("#status")
+    assert "128 \u00d7 96 px" in page.inner_text("#status")
     assert count_colors(page) > 100
 
 

@@ -122,8 +122,9 @@ class Service:
         )
         answer = asyncio.wrap_future(self.engine.submit(Job(picture, header, wish)))
         gone = asyncio.ensure_future(_wait_until_gone(request))
+        either: set[asyncio.Future[Any]] = {answer, gone}
         try:
-            await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             return await answer if answer.done() else None
         finally:
             gone.cancel()
@@ -177,7 +178,7 @@ def build_app(service: Service) -> FastAPI:
     if settings.token is not None:
         document = app.openapi()
         add_token(document, open_paths)
-    known = {path for route in app.routes if (path := getattr(route, "path", None))}
+    known = {getattr(route, "path", None) for route in app.routes}
     app.add_middleware(
         Gate,
         token=settings.token,

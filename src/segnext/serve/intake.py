@@ -90,7 +90,7 @@ def _ends_as_archive(data: bytes) -> bool:
     if place < 0 or place + _ZIP_END_SIZE > len(data):
         return False
     (comment,) = struct.unpack_from("<H", data, place + 20)
-    return place + _ZIP_END_SIZE + int(comment) <= len(data)
+    return bool(place + _ZIP_END_SIZE + comment <= len(data))
 
 
 def _find_end(data: bytes, kind: str) -> int:
@@ -108,7 +108,7 @@ def _find_png_end(data: bytes) -> int:
     position = 8
     while position + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
-        position += 12 + length
+        position += 12 + int(length)
         if kind == b"IEND":
             return position
     return len(data) + 1

@@ -162,10 +162,11 @@ function showPixel(pixel, place, byKeys) {
   const small = document.createElement("small");
   small.textContent = `${sure ? `${sure.trim()} · ` : ""}${pixel.x}, ${pixel.y}`;
   box.replaceChildren(swatch, one.name, small);
-  const flipX = place.x > viewer.width - box.offsetWidth - 24;
-  const flipY = place.y > viewer.height - box.offsetHeight - 24;
-  box.style.left = `${Math.max(4, flipX ? place.x - box.offsetWidth - 14 : place.x + 14)}px`;
-  box.style.top = `${Math.max(4, flipY ? place.y - box.offsetHeight - 14 : place.y + 14)}px`;
+  const away = 14 + (byKeys ? viewer.scale / 2 : 0); // beside a pixel that may be large itself
+  const flipX = place.x > viewer.width - box.offsetWidth - away - 10;
+  const flipY = place.y > viewer.height - box.offsetHeight - away - 10;
+  box.style.left = `${Math.max(4, flipX ? place.x - box.offsetWidth - away : place.x + away)}px`;
+  box.style.top = `${Math.max(4, flipY ? place.y - box.offsetHeight - away : place.y + away)}px`;
   if (!byKeys) return;
   clearTimeout(speaking);
   speaking = setTimeout(() => {
