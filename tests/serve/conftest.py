@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +77,19 @@ def client(make_client: Client) -> TestClient:
 
 
 @pytest.fixture(scope="module")
-def live_url(predictor: Predictor) -> Iterator[str]:
-    """A server that listens, for clients in other processes."""
-    service = build_service(
-        [predictor], Identity("scenes.safetensors", "ab" * 32), Settings(max_pixels=400_000)
-    )
+def start_live(predictor: Predictor) -> Iterator[Callable[..., str]]:
+    """Start servers that listen, for clients in other threads and processes; gives their URLs."""
+    with ExitStack() as running:
+
+        def start(predictors: list[Any] | None = None, **settings: Any) -> str:
+            return running.enter_context(_listen(predictors or [predictor], Settings(**settings)))
+
+        yield start
+
+
+@contextmanager
+def _listen(predictors: list[Any], settings: Settings) -> Iterator[str]:
+    service = build_service(predictors, Identity("scenes.safetensors", "ab" * 32), settings)
     server = uvicorn.Server(
         uvicorn.Config(build_app(service), log_level="warning", server_header=False, ws="none")
     )
@@ -95,3 +103,8 @@ def live_url(predictor: Predictor) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         server.should_exit = True
         thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def live_url(start_live: Callable[..., str]) -> str:
+    return start_live(max_pixels=400_000)

@@ -207,7 +207,9 @@ def _add_predict(app: FastAPI, service: Service) -> None:
     ) -> Response:
         try:
             answer = await service.answer(request, Wish(output, alpha, picture))
-        except RefusalError:
+        except RefusalError as refusal:
+            if refusal.status == 408:
+                raise
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_DRAIN_SECONDS):
                     await drain(request, 2 * service.settings.max_body)

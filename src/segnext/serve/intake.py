@@ -6,6 +6,7 @@ from pathlib import Path
 from segnext.data.headers import ImageHeader, broken_picture, parse_header
 from segnext.data.images import Image, decode_image
 from segnext.errors import DataError
+from segnext.serve.jpeg_limits import check_jpeg
 from segnext.serve.refusals import RefusalError
 from segnext.serve.tiff_limits import check_tiff
 
@@ -51,6 +52,8 @@ def check_picture(data: bytes, *, channels: int, max_pixels: int) -> ImageHeader
         msg = f"picture: has {header.channels} channels where the model needs {channels}"
         raise RefusalError(422, msg)
     _refuse_polyglot(data, header)
+    if header.format == "jpeg":
+        check_jpeg(data)
     return header
 
 
