@@ -358,3 +358,25 @@ def test_the_api_page_lists_the_routes(open_page: Any, live_url: str) -> None:
     for route in ("/v1/predict", "/v1/model", "/healthz", "/readyz", "/metrics"):
         assert route in text
     shoot(page, "docs")
+
+
+def test_the_token_is_asked_for(browser: Any, start_live: Any) -> None:
+    token = "0123456789abcdef"
+    url = start_live(token=token)
+    context = browser.new_context()
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(url)
+    page.wait_for_selector("#token-form:not([hidden])")
+    assert page.evaluate("document.activeElement.id") == "token"
+    expect(page, "#alert", "this server needs its token")
+    page.fill("#token", token)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#legend button")
+    assert page.is_hidden("#token-form")
+    assert page.is_hidden("#alert")
+    expect(page, "#code", "Authorization: Bearer $SEGNEXT_TOKEN")
+    assert token not in page.content()
+    assert [one for one in said if "401" not in one] == []
+    context.close()
