@@ -31,8 +31,9 @@ LAYERS = {
     "deploy": 5,
     "predict": 5,
     "checkup_report": 5,
-    "cli": 6,
-    "__main__": 7,
+    "serve": 6,
+    "cli": 7,
+    "__main__": 8,
 }
 # Inside layer 0 the order is: errors, then the rest.
 WITHIN_LAYER_0 = {
@@ -97,7 +98,7 @@ def test_every_place_has_a_layer() -> None:
 
 def test_prediction_knows_nothing_of_training() -> None:
     for path in FILES:
-        if place(path) in {"predict", "inference", "weights"}:
+        if place(path) in {"predict", "inference", "weights", "serve"}:
             used = {name.split(".")[1] for name in imported(path) if name.startswith("segnext.")}
             assert not used & {"training", "evaluation"}, path
 

@@ -324,11 +324,25 @@ def _legend_strip(classes: Classes, width: int) -> Picture:
 
 def write_png(path: Path, image: Picture) -> None:
     """Write a picture (H, W, 3) or (H, W), uint8; the file appears complete or not at all."""
-    _save(path, Image.fromarray(image))
+    write_atomically(path, encode_png(image))
+
+
+def encode_png(image: Picture) -> bytes:
+    """Return a picture (H, W, 3) or (H, W), uint8, as PNG."""
+    return _encode(Image.fromarray(image))
 
 
 def write_mask_png(path: Path, mask: Array, classes: Classes) -> None:
-    """Write train ids (H, W) as PNG, like `write_png`.
+    """Write train ids (H, W) as PNG, like `write_png`; see `encode_mask_png`.
+
+    Raises:
+        UsageError: The mask holds a value that is no train id.
+    """
+    write_atomically(path, encode_mask_png(mask, classes))
+
+
+def encode_mask_png(mask: Array, classes: Classes) -> bytes:
+    """Return train ids (H, W) as PNG.
 
     Up to 255 labels: an indexed PNG, whose indices are the train ids and whose palette shows the
     class colours. Above: 16-bit grey values.
@@ -342,10 +356,10 @@ def write_mask_png(path: Path, mask: Array, classes: Classes) -> None:
         palette = np.full((256, 3), IGNORE_COLOR, np.uint8)
         palette[: classes.num_labels] = classes.label_colors
         page.putpalette(palette.tobytes())
-    _save(path, page)
+    return _encode(page)
 
 
-def _save(path: Path, page: Image.Image) -> None:
+def _encode(page: Image.Image) -> bytes:
     content = io.BytesIO()
     page.save(content, format="PNG")
-    write_atomically(path, content.getvalue())
+    return content.getvalue()

@@ -8,6 +8,7 @@ from PIL import Image
 from segnext.errors import DataError, UsageError
 from segnext.models import SegNeXt
 from segnext.predict import Predictor
+from segnext.protocol import Protocol
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,23 @@ def test_a_list_in_a_list_out(predictor: Predictor, photo: Path) -> None:
     found = predictor([photo, Image.open(photo)])
     assert len(found) == 2
     assert np.array_equal(found[0].mask, found[1].mask)
+
+
+def test_a_batch_gives_what_each_picture_gives_alone(
+    predictor: Predictor, scene_weights: Path
+) -> None:
+    random = np.random.default_rng(0)
+    sizes = [(64, 64)] * 4, [(64, 96), (96, 64)], [(70, 50)] * 3, []
+    windows = Predictor(scene_weights, device="cpu", protocol=Protocol(window=64))
+    for predict in (predictor, windows):
+        for batch in sizes:
+            images = [random.integers(0, 256, (*size, 3), np.uint8) for size in batch]
+            # The second time it is known whether the batch is worth it.
+            for _ in range(2):
+                for image, found in zip(images, predict.predict_batch(images), strict=True):
+                    alone = predict(image)
+                    assert np.array_equal(found.mask, alone.mask)
+                    assert np.array_equal(found.confidence, alone.confidence)
 
 
 def test_predictions_know_areas_confidence_and_pictures(predictor: Predictor, photo: Path) -> None:

@@ -28,6 +28,7 @@ from segnext.cli.models import models
 from segnext.cli.plan import plan
 from segnext.cli.predict import predict
 from segnext.cli.runs import compare_runs, list_runs, show_run
+from segnext.cli.serve import serve
 from segnext.cli.synthetic import synthetic
 from segnext.cli.train import train
 from segnext.errors import SegnextError
@@ -66,6 +67,7 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(predict)
 app.command()(export)
+app.command()(serve)
 app.command()(benchmark)
 app.command("import-weights")(import_weights)
 app.command()(models)

@@ -42,7 +42,23 @@ def read_image(path: Path, channels: int | None = None) -> Image:
             another number of channels.
     """
     data = read_picture_bytes(path)
-    header = parse_header(data, path)
+    return decode_image(data, parse_header(data, path), path, channels)
+
+
+def decode_image(
+    data: bytes, header: ImageHeader, path: Path, channels: int | None = None
+) -> Image:
+    """Decode a picture that lies in memory; otherwise as `read_image`.
+
+    Args:
+        data: The whole file.
+        header: Of the same bytes.
+        path: For messages.
+        channels: As in `read_image`.
+
+    Raises:
+        DataError: The picture is broken or has another number of channels.
+    """
     image = _turn_upright(decode_picture(data, header, path), header.orientation)
     return image if channels is None else _fit_channels(image, channels, path)
 

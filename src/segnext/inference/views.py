@@ -288,10 +288,29 @@ class MovingView:
         """Return the windows that are there now."""
         return View(tuple(self._tiles), self.height, self.width, self.mirrored)
 
+    @property
+    def is_whole(self) -> bool:
+        """The view is one window, which the network sees at once."""
+        return len(self._tops) == len(self._lefts) == 1
+
     def run_whole(self, output: Output) -> Tensor:
         """Run the network on the whole view; returns what it gives for that, without batch."""
-        assert len(self._tops) == len(self._lefts) == 1
-        return self.runner.run(self._read_row(0), output)[0]
+        return self.runner.run(self.read_whole(), output)[0]
+
+    def read_whole(self) -> Tensor:
+        """Return what the network is fed of a view that is one window, (1, C, H, W)."""
+        assert self.is_whole
+        return self._read_row(0)
+
+    def keep_whole(self, logits: Tensor) -> None:
+        """Take what the network said elsewhere, in a batch with other pictures.
+
+        Args:
+            logits: (K, h, w), of the input that `read_whole` returned.
+        """
+        assert self.is_whole
+        self._tiles.append(Tile(logits, 0, 0, *self._window))
+        self._done = 1
 
     def _read_row(self, top: int) -> Tensor:
         """Return the rows of a row of windows, padded."""

@@ -29,6 +29,7 @@ from segnext.inference import (
 )
 from segnext.inference.labels_only import compute_labels
 from segnext.inference.masks import Confidence, join_bands
+from segnext.inference.stacking import Stacker
 from segnext.spec import ModelSpec, Protocol
 from segnext.weights import spec_of
 
@@ -210,6 +211,36 @@ class Predictor:
         mask, _ = join_bands(bands, image.shape[0], image.shape[1])
         again = functools.partial(self._stream_confidence, image)
         return Prediction(image, mask, spec.classes, again)
+
+    def predict_batch(self, images: Sequence[Image]) -> list[Prediction]:
+        """Predict pictures (H, W, C) that `read` returned, together where that changes nothing.
+
+        Pictures of one size may run through the network as one batch, if their logits were found
+        to be the same to the bit as of each alone, and sooner there (`inference.stacking`). All
+        others are predicted one by one.
+        """
+        first = images[0].shape if images else ()
+        alone = (
+            len(images) < 2
+            or any(image.shape != first for image in images)
+            or any(network.output == "labels" for network in self._networks)
+            or not self._keeps_logits(images[0])
+        )
+        if alone:
+            return [self.predict(image) for image in images]
+        return [
+            Prediction(
+                image,
+                compute_mask(logits),
+                self.spec.classes,
+                functools.partial(compute_confidence, logits),
+            )
+            for image, logits in zip(images, self._stacker.compute(images), strict=True)
+        ]
+
+    @functools.cached_property
+    def _stacker(self) -> Stacker:
+        return Stacker(self._networks, self.spec.normalization, self.protocol)
 
     def _keeps_logits(self, image: Image) -> bool:
         """Tell whether a picture's logits are few enough to be kept until somebody asks."""
