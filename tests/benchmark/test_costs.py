@@ -11,7 +11,7 @@ from segnext.benchmark.costs import FLOPS_PER_VALUE, ModuleCost, count_costs
 from segnext.errors import UsageError
 from segnext.inference.fold import fold
 from segnext.models import SegNeXt, SegNeXtConfig
-from segnext.models.hamburger import NMF
+from segnext.models.decompositions import NMF
 from segnext.models.layers import depthwise
 from segnext.models.mscan import FeedForward
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from segnext.errors import UsageError
-from segnext.models.hamburger import NMF, LightHam
+from segnext.models.decompositions import NMF
+from segnext.models.hamburger import LightHam
 from segnext.models.randomness import keyed_randomness, sample_keys
 
 
