@@ -30,9 +30,12 @@ from segnext.errors import UsageError
 # Arithmetic per value that comes out, of what multiplies no matrices.
 FLOPS_PER_VALUE: Mapping[str, int] = {
     "add": 1,
+    "sub": 1,
     "mul": 1,
     "div": 1,
     "relu": 1,
+    "rsqrt": 2,  # root, division
+    "sigmoid": 3,  # exponential, + 1, division
     "gelu": 5,  # x / sqrt(2), its error function, + 1, / 2, times x
     "native_batch_norm": 2,  # scale and shift, known in evaluation
     "native_layer_norm": 7,  # mean 1, deviation 1, variance 2, division 1, scale and shift 2
@@ -40,17 +43,23 @@ FLOPS_PER_VALUE: Mapping[str, int] = {
     "_softmax": 5,  # maximum, difference, exponential, sum, division
     "upsample_bilinear2d": 7,  # four products, three sums
 }
+# Arithmetic per value that goes in: all are taken into one.
+FLOPS_PER_INPUT: Mapping[str, int] = {"amax": 1, "mean": 1, "sum": 1}
 _FREE = {
     "_to_copy",
     "_unsafe_view",
     "alias",
+    "arange",
     "cat",
     "clone",
     "copy_",
     "detach",
     "device",
     "empty",
+    "eq",  # of positions' numbers, known beforehand
     "expand",
+    "eye",
+    "masked_fill",
     "permute",
     "select",
     "slice",
@@ -225,6 +234,8 @@ def _count(name: str, args: tuple[Any, ...], values: int, module: str) -> tuple[
         return macs, 2 * macs
     elif name in FLOPS_PER_VALUE:
         return 0, FLOPS_PER_VALUE[name] * values
+    elif name in FLOPS_PER_INPUT:
+        return 0, FLOPS_PER_INPUT[name] * args[0].numel()
     msg = f"no rule counts {name}, which {module or 'the model'} calls"
     raise UsageError(msg)
 

@@ -199,7 +199,10 @@ class ExpectationMaximization(nn.Module):
         projected = self.proj_in(features)
         with torch.autocast(features.device.type, enabled=False):
             matrix = projected.flatten(2).float()
-            first = self.initial_bases.float().expand(matrix.shape[0], -1, -1)
+            first = self.initial_bases.float()
+            if self.training:
+                first = first.clone()  # the backward pass reads it after the buffer has moved
+            first = first.expand(matrix.shape[0], -1, -1)
             bases, shares = maximize_expectation(matrix, first, EMA_STEPS)
             context = (bases @ shares).to(projected.dtype).view_as(projected)
         if self.training:
