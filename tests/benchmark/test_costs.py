@@ -7,11 +7,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from conftest import SMALLEST
-from segnext.benchmark.costs import FLOPS_PER_VALUE, ModuleCost, count_costs
+from segnext.benchmark.costs import FLOPS_PER_INPUT, FLOPS_PER_VALUE, ModuleCost, count_costs
+from segnext.benchmark.published_costs import AsPublished, count_as_published
 from segnext.errors import UsageError
 from segnext.inference.fold import fold
-from segnext.models import SegNeXt, SegNeXtConfig
-from segnext.models.hamburger import NMF
+from segnext.models import SegNeXt, SegNeXtConfig, create_model
+from segnext.models.context import CONTEXTS, SqueezeExcitation
+from segnext.models.decompositions import NMF
 from segnext.models.layers import depthwise
 from segnext.models.mscan import FeedForward
 
@@ -136,6 +138,13 @@ def test_more_pixels_and_channels_cost_more(smallest_model: SegNeXt) -> None:
     assert deep.macs - small.macs == 2 * 8 * 9 * 32 * 32
 
 
+VARIANTS = (
+    {"decomposition": "vq"},
+    {"decomposition": "cd"},
+    *({"decoder_attention": name} for name in CONTEXTS),
+)
+
+
 def test_no_operation_is_left_out(smallest_model: SegNeXt) -> None:
     called = set()
 
@@ -147,12 +156,47 @@ def test_no_operation_is_left_out(smallest_model: SegNeXt) -> None:
             return func(*args, **(kwargs or {}))
 
     images = torch.randn(1, 3, 64, 64)
-    for model in (smallest_model.eval(), fold(smallest_model)):
+    variants = [
+        SegNeXt(SegNeXtConfig(num_classes=3, **SMALLEST, **options)).eval() for options in VARIANTS
+    ]
+    counted = set()
+    for model in (smallest_model.eval(), fold(smallest_model), *variants):
         with torch.no_grad(), Listener():
             model(images)
-    arithmetic = called & {"convolution", "bmm", *FLOPS_PER_VALUE}
-    counted = count_costs(smallest_model, (64, 64)).operations
-    assert {operation.name for operation in counted} == arithmetic
+        counted |= {operation.name for operation in count_costs(model, (64, 64)).operations}
+    assert counted == called & {"convolution", "bmm", *FLOPS_PER_VALUE, *FLOPS_PER_INPUT}
+
+
+def test_means_cost_what_goes_in() -> None:
+    # 48 positions of 32 channels: their sum, 2 hidden channels and 32 weights with a bias each
+    # and a ReLU or sigmoid, and the product with every value.
+    costs = count_costs(nn.Sequential(SqueezeExcitation(32)).eval(), (6, 8), in_channels=32)
+    assert costs.macs == 32 * 2 + 2 * 32
+    assert costs.flops == 2 * costs.macs + 48 * 32 + (2 + 2) + (32 + 3 * 32) + 48 * 32
+
+
+@pytest.mark.parametrize(
+    ("options", "published"),
+    [
+        # Table 5, Base.
+        ({"decoder_attention": "hamburger"}, 34.9),
+        ({"decoder_attention": "cc"}, 35.7),
+        ({"decoder_attention": "ema"}, 32.3),
+        ({"decoder_attention": "non_local"}, 40.9),
+        # Table 7 and table 8.
+        ({"decoder_stages": (4,)}, 4.9),
+        ({"decoder_stages": (2, 3, 4)}, 6.6),
+        ({"decoder_stages": (1, 2, 3, 4)}, 12.1),
+        ({"attention": "large_kernel"}, 6.5),
+    ],
+    ids=str,
+)
+def test_ablations_cost_what_the_paper_says(options: dict[str, Any], published: float) -> None:
+    name = "segnext_base" if "decoder_attention" in options else "segnext_tiny"
+    with torch.device("meta"):
+        model = create_model(name, num_classes=150, **options).eval()
+    operations = count_costs(AsPublished(model), (512, 512)).operations
+    assert count_as_published(operations) / 1e9 == pytest.approx(published, rel=0.01)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,12 @@ from conftest import SMALLEST
 from lively_models import enliven
 from segnext import load_model
 from segnext.data.synthetic import write_scenes
+from segnext.errors import UsageError
 from segnext.inference import compute_logits, fold
-from segnext.inference.fold import HIDDEN_PARTS, LEAST_GAIN
+from segnext.inference.fold import HIDDEN_PARTS, LEAST_GAIN, can_fold, prepare_network
+from segnext.inference.network import PlainNetwork
 from segnext.models import SegNeXt, SegNeXtConfig, create_model
+from segnext.models.context import CONTEXTS
 from segnext.protocol import Protocol
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "segnext_tiny_camvid.safetensors"
@@ -118,6 +121,40 @@ def test_folded_results_do_not_depend_on_the_batch() -> None:
         for index in range(3):
             alone = folded(images[index : index + 1])[0]
             torch.testing.assert_close(alone, together[index], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"attention": "large_kernel"},
+        {"channel_mixing": False},
+        {"gate": False},
+        {"decomposition": "vq"},
+        {"decomposition": "cd"},
+        *({"decoder_attention": name} for name in CONTEXTS if name != "hamburger"),
+    ],
+    ids=str,
+)
+def test_what_no_rewrite_is_known_for_is_not_folded(options: dict[str, object]) -> None:
+    model = build(**options)
+    assert not can_fold(model)
+    ((name, value),) = options.items()
+    with pytest.raises(UsageError, match=f"^a SegNeXt with {name} {value!r} cannot be folded"):
+        fold(model)
+    network, images = prepare_network(model), torch.randn(2, 3, 64, 96)
+    assert isinstance(network, PlainNetwork)
+    with torch.no_grad():
+        expected = model(images)
+        # Rounding in another memory order, which sharp assignments and energies enlarge.
+        torch.testing.assert_close(network(images), expected, atol=5e-3, rtol=0)
+        network.lay_out_plainly()
+        assert torch.equal(network(images), expected)
+        assert prepare_network(model, torch.bfloat16)(images).isfinite().all()
+
+
+def test_what_is_no_segnext_is_not_folded() -> None:
+    with pytest.raises(UsageError, match=r"^a Linear cannot be folded: only SegNeXt can"):
+        fold(nn.Linear(2, 2))
 
 
 def test_the_reference_path_does_not_fold() -> None:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from segnext.inference.fold import can_fold, prepare_network
 from segnext.inference.network import PlainNetwork
 from segnext.models import SegmentationModel, create_model
-from segnext.models.hamburger import NMF
+from segnext.models.decompositions import NMF
 
 
 class Encoder(nn.Module):

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from segnext.errors import UsageError
-from segnext.models.mscan import MSCA, MSCAN, Block
+from segnext.models.attention import MSCA, AttentionOptions
+from segnext.models.mscan import MSCAN, Block
 from segnext.models.randomness import keyed_randomness, sample_keys
 
 
@@ -28,7 +29,7 @@ def test_drop_path_grows_linearly_to_the_last_block() -> None:
 
 
 def test_drop_path_one_sample_may_skip_a_branch() -> None:
-    block = Block(8, expansion=2, branches=(7,), drop_path_rate=0.5)
+    block = Block(8, expansion=2, attention=AttentionOptions(branches=(7,)), drop_path_rate=0.5)
     images = torch.randn(64, 8, 5, 5)
     keep1, keep2 = block.draw(images)
     assert keep1 is not None

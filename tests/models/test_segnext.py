@@ -8,7 +8,7 @@ from conftest import SMALLEST
 from golden import golden_bases, golden_tensor, official_state_dict
 from segnext.errors import UsageError
 from segnext.models import SegNeXt, SegNeXtConfig, create_model
-from segnext.weights import convert_state_dict
+from segnext.weights import convert_state_dict, describe_model, load_model, save_model
 
 
 def build(**options: object) -> SegNeXt:
@@ -116,6 +116,40 @@ def test_rank_and_steps_reach_the_decomposition() -> None:
     many.load_state_dict(few.state_dict())
     with torch.no_grad():
         assert not torch.equal(few(images), many(images))
+
+
+ABLATIONS = {
+    "attention": "large_kernel",
+    "channel_mixing": False,
+    "gate": False,
+    "decomposition": "cd",
+    "decoder_attention": "non_local",
+}
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_ablations_train_and_come_back_from_files(name: str, tmp_path: Path) -> None:
+    model = build(**{name: ABLATIONS[name]})
+    model(torch.randn(2, 3, 45, 70)).square().mean().backward()
+    assert [key for key, p in model.named_parameters() if p.grad is None] == []
+    saved = save_model(model, tmp_path / "model.safetensors", describe_model(model, None))
+    loaded, images = load_model(saved), torch.randn(1, 3, 64, 64)
+    assert loaded.config == model.config
+    with torch.no_grad():
+        assert torch.equal(loaded.eval()(images), model.eval()(images))
+
+
+def test_older_descriptions_mean_the_papers_model() -> None:
+    config = build().config
+    older = {key: value for key, value in config.to_dict().items() if key not in ABLATIONS}
+    assert SegNeXtConfig.from_dict(older) == config
+    assert not {key for key, value in ABLATIONS.items() if getattr(config, key) == value}
+
+
+@pytest.mark.parametrize("name", ["attention", "decomposition", "decoder_attention"])
+def test_wrong_names_of_ablations_are_one_line(name: str) -> None:
+    with pytest.raises(UsageError, match=rf"^unknown {name} 'x': .*valid: [^\n]*$"):
+        build(**{name: "x"})
 
 
 def test_config_round_trip_and_wrong_option() -> None:

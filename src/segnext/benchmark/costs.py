@@ -32,11 +32,13 @@ from segnext.errors import UsageError
 FLOPS_PER_VALUE: Mapping[str, int] = {
     "add": 1,
     "add_": 1,
+    "sub": 1,
     "mul": 1,
     "div": 1,
     "relu": 1,
     "hardtanh": 2,
-    "sigmoid": 3,  # exponential, sum, division
+    "rsqrt": 2,  # root, division
+    "sigmoid": 3,  # exponential, + 1, division
     "silu": 4,
     "gelu": 5,  # x / sqrt(2), its error function, + 1, / 2, times x
     "native_batch_norm": 2,  # scale and shift, known in evaluation
@@ -47,8 +49,8 @@ FLOPS_PER_VALUE: Mapping[str, int] = {
     "upsample_bilinear2d": 7,  # four products, three sums
     "upsample_bicubic2d": 31,
 }
-# One for each value that goes in: sums and comparisons over positions.
-_REDUCTIONS = {"_adaptive_avg_pool2d", "amax", "mean"}
+# Arithmetic per value that goes in: sums and comparisons over positions or channels.
+FLOPS_PER_INPUT: Mapping[str, int] = {"_adaptive_avg_pool2d": 1, "amax": 1, "mean": 1, "sum": 1}
 _ATTENTIONS = {
     "_scaled_dot_product_efficient_attention",
     "_scaled_dot_product_flash_attention",
@@ -67,8 +69,11 @@ _FREE = {
     "detach",
     "device",
     "empty",
+    "eq",  # of positions' numbers, known beforehand
     "expand",
+    "eye",
     "index_select",
+    "masked_fill",
     "permute",
     "select",
     "slice",
@@ -249,10 +254,10 @@ def _count(name: str, args: tuple[Any, ...], values: int, module: str) -> tuple[
         return _count_attention(*args[:3])
     elif name == "max_pool2d_with_indices":
         return 0, values * math.prod(args[1])
-    elif name in _REDUCTIONS:
-        return 0, args[0].numel()
     elif name in FLOPS_PER_VALUE:
         return 0, FLOPS_PER_VALUE[name] * values
+    elif name in FLOPS_PER_INPUT:
+        return 0, FLOPS_PER_INPUT[name] * args[0].numel()
     msg = f"no rule counts {name}, which {module or 'the model'} calls"
     raise UsageError(msg)
 

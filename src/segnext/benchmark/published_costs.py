@@ -87,7 +87,7 @@ class AsPublished(nn.Module):
         read = [features[stage - 1] for stage in decoder.stages]
         resized = [_resize(feature, read[0].shape[-2:]) for feature in read]
         squeezed = functional.relu(decoder.squeeze(torch.cat(resized, dim=1)))
-        aligned = functional.relu(decoder.align(decoder.hamburger(squeezed)))
+        aligned = functional.relu(decoder.align(decoder.context(squeezed)))
         return _resize(decoder.classifier(decoder.dropout(aligned)), images.shape[-2:])
 
 

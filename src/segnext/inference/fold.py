@@ -25,8 +25,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from segnext.errors import UsageError
 from segnext.inference.network import InferenceNetwork, PlainNetwork
 from segnext.models import SegmentationModel, SegNeXt
+from segnext.models.attention import MSCA
+from segnext.models.context import Hamburger
+from segnext.models.decompositions import NMF
 from segnext.models.hamburger import LightHam
 from segnext.models.mscan import Block, Stage
 
@@ -35,6 +39,14 @@ from segnext.models.mscan import Block, Stage
 LEAST_GAIN, GREATEST_GAIN = 0.1, 10.0
 # Parts of the hidden channels of the feed-forward networks in each stage: where maps are large.
 HIDDEN_PARTS = (4, 2, 1, 1)
+# Options of the model that no rewrite is known for when they are anything else.
+FOLDABLE = {
+    "attention": "msca",
+    "channel_mixing": True,
+    "gate": True,
+    "decomposition": "nmf",
+    "decoder_attention": "hamburger",
+}
 
 
 @torch.no_grad()
@@ -45,11 +57,25 @@ def fold(model: SegNeXt, dtype: torch.dtype = torch.float32) -> "FoldedSegNeXt":
         model: Any device; left as it is.
         dtype: Of weights and activations. The decomposition computes in float32 all the same.
 
+    Raises:
+        UsageError: The model has an option that no rewrite is known for.
+
     Returns:
         A new module on the same device, channels_last, in evaluation mode and without gradients:
         images (B, C, H, W) to logits (B, K, ceil(H/s), ceil(W/s)), the same as the model's in
         evaluation mode to rounding.
     """
+    if not isinstance(model, SegNeXt):
+        msg = f"a {type(model).__name__} cannot be folded: only SegNeXt can"
+        raise UsageError(msg)
+    unknown = [
+        f"{name} {found!r}"
+        for name, known in FOLDABLE.items()
+        if (found := getattr(model.config, name)) != known
+    ]
+    if unknown:
+        msg = f"a SegNeXt with {', '.join(unknown)} cannot be folded: use prepare_network"
+        raise UsageError(msg)
     folded = FoldedSegNeXt(model)
     folded.cast(dtype)
     return folded
@@ -57,7 +83,9 @@ def fold(model: SegNeXt, dtype: torch.dtype = torch.float32) -> "FoldedSegNeXt":
 
 def can_fold(model: SegmentationModel) -> bool:
     """Tell whether `fold` knows a model."""
-    return isinstance(model, SegNeXt)
+    return isinstance(model, SegNeXt) and all(
+        getattr(model.config, name) == known for name, known in FOLDABLE.items()
+    )
 
 
 def prepare_network(
@@ -154,7 +182,8 @@ class _FoldedBlock(nn.Module):
         ratio = torch.where(safe, torch.ones_like(after), after)
         self.gain_after = carried
         self.residual = None if bool(safe.all()) else nn.Parameter(ratio.float()[:, None, None])
-        attention, msca = block.attention, block.attention.msca
+        attention = block.attention
+        msca = cast("MSCA", attention.msca)
         self.proj_in = _scaled_inputs(attention.proj_in, scale1 * gain, shift1)
         self.local = _copied(msca.local)
         strips = [cast("nn.Sequential", branch) for branch in msca.branches]
@@ -163,7 +192,9 @@ class _FoldedBlock(nn.Module):
             _copied(cast("nn.Conv2d", strip[1]), bias=False) for strip in strips
         )
         biases = [_bias(cast("nn.Conv2d", strip[1])) for strip in strips]
-        self.mix = _shifted_inputs(msca.mix, sum(biases, torch.zeros_like(shift1)))
+        self.mix = _shifted_inputs(
+            cast("nn.Conv2d", msca.mix), sum(biases, torch.zeros_like(shift1))
+        )
         self.proj_out = _scaled_outputs(
             attention.proj_out, layer_scale1 / carried, layer_scale1 * shift1 / carried
         )
@@ -222,7 +253,7 @@ def _split_hidden(
 class _FoldedDecoder(nn.Module):
     def __init__(self, decoder: LightHam) -> None:
         super().__init__()
-        hamburger = decoder.hamburger
+        hamburger = cast("Hamburger", decoder.context)
         self.stages = decoder.stages
         kernels = decoder.squeeze.get_parameter("0.weight").detach()
         self.squeeze = nn.ModuleList(
@@ -231,7 +262,7 @@ class _FoldedDecoder(nn.Module):
         )
         self.squeeze_norm = deepcopy(decoder.squeeze[1])
         self.ham_in = _copied(hamburger.ham_in)
-        self.nmf = deepcopy(hamburger.nmf)
+        self.nmf = deepcopy(cast("NMF", hamburger.nmf))
         self.ham_out = nn.Parameter(hamburger.ham_out.weight.detach()[:, :, 0, 0].clone())
         self.ham_norm = deepcopy(hamburger.norm)
         self.align = _copied(cast("nn.Conv2d", decoder.align[0]))

@@ -22,8 +22,8 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from segnext.errors import UsageError
+from segnext.models.attention import Attention, AttentionOptions
 from segnext.models.layers import ChannelLayerNorm, conv1x1, depthwise, draw_drop_path
-from segnext.models.strips import WideStrip
 
 MIN_SIZE = 32
 # Strides of the stem's two convolutions by the stride of both together.
@@ -36,52 +36,6 @@ MSCAN_SIZES: dict[str, dict[str, tuple[int, ...]]] = {
     "mscan_base": {"embed_dims": (64, 128, 320, 512), "depths": (3, 3, 12, 3)},
     "mscan_large": {"embed_dims": (64, 128, 320, 512), "depths": (3, 5, 27, 3)},
 }
-
-
-class MSCA(nn.Module):
-    """Multi-scale convolutional attention (section 3.1, equations 1 and 2).
-
-    Args:
-        channels: C, in and out.
-        branches: Odd strip lengths k of the branches; the paper's are 7, 11 and 21. Empty leaves
-            the 5x5 alone.
-    """
-
-    def __init__(self, channels: int, *, branches: Sequence[int] = (7, 11, 21)) -> None:
-        super().__init__()
-        self.local = depthwise(channels, 5, 5)
-        self.branches = nn.ModuleList(
-            nn.Sequential(WideStrip(channels, k), depthwise(channels, k, 1)) for k in branches
-        )
-        self.mix = conv1x1(channels, channels)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Weigh (B, C, h, w) by its surroundings; the shape stays."""
-        local = self.local(images)
-        context = local
-        for branch in self.branches:
-            context = context + branch(local)
-        return self.mix(context) * images  # type: ignore[no-any-return]
-
-
-class Attention(nn.Module):
-    """1x1, GELU, MSCA, 1x1, and a shortcut around all of it (figure 2b).
-
-    Args:
-        channels: C, in and out.
-        branches: Strip lengths of the MSCA.
-    """
-
-    def __init__(self, channels: int, *, branches: Sequence[int]) -> None:
-        super().__init__()
-        self.proj_in = conv1x1(channels, channels)
-        self.msca = MSCA(channels, branches=branches)
-        self.proj_out = conv1x1(channels, channels)
-
-    def forward(self, normalized: Tensor) -> Tensor:
-        """Attend within (B, C, h, w), the block's normalised input; the shape stays."""
-        attended = self.msca(functional.gelu(self.proj_in(normalized)))
-        return self.proj_out(attended) + normalized  # type: ignore[no-any-return]
 
 
 class FeedForward(nn.Module):
@@ -110,17 +64,22 @@ class Block(nn.Module):
     Args:
         channels: C, in and out.
         expansion: Of the feed-forward network.
-        branches: Strip lengths of the MSCA.
+        attention: How the attention is built.
         drop_path_rate: Probability of skipping each branch for a sample in training.
     """
 
     def __init__(
-        self, channels: int, *, expansion: int, branches: Sequence[int], drop_path_rate: float
+        self,
+        channels: int,
+        *,
+        expansion: int,
+        attention: AttentionOptions,
+        drop_path_rate: float,
     ) -> None:
         super().__init__()
         self.drop_path_rate = drop_path_rate
         self.norm1 = nn.BatchNorm2d(channels)
-        self.attention = Attention(channels, branches=branches)
+        self.attention = Attention(channels, attention)
         self.scale1 = layer_scale(channels)
         self.norm2 = nn.BatchNorm2d(channels)
         self.ffn = FeedForward(channels, expansion=expansion)
@@ -244,9 +203,12 @@ class MSCAN(nn.Module):
         depths: Blocks in each stage.
         mlp_ratios: Expansion of the feed-forward networks of each stage.
         drop_path_rate: Of the last block; grows linearly from 0 over all blocks.
-        branches: Strip lengths of every MSCA.
+        branches: Strip lengths of every MSCA; a large kernel has none.
         stem_stride: Of the first map against the image: 4, or 2 or 1 for small pictures.
         activation_checkpointing: Trade time for memory in training.
+        attention: `msca`, or `large_kernel` in its place.
+        channel_mixing: The 1x1 behind the attention's context.
+        gate: The multiplication of the attention's input by the context.
 
     Attributes:
         out_channels: C of each returned map.
@@ -264,9 +226,14 @@ class MSCAN(nn.Module):
         branches: Sequence[int] = (7, 11, 21),
         stem_stride: int = 4,
         activation_checkpointing: bool = False,
+        attention: str = "msca",
+        channel_mixing: bool = True,
+        gate: bool = True,
     ) -> None:
         super().__init__()
-        check_encoder_options(in_channels, drop_path_rate, branches, stem_stride)
+        check_encoder_options(in_channels, drop_path_rate, stem_stride)
+        options = AttentionOptions(attention, tuple(branches), channel_mixing, gate)
+        options.check()
         self.in_channels = in_channels
         self.out_channels = tuple(embed_dims)
         self.strides = tuple(stem_stride * 2**stage for stage in range(len(embed_dims)))
@@ -278,7 +245,7 @@ class MSCAN(nn.Module):
                 Block(
                     channels,
                     expansion=mlp_ratios[index],
-                    branches=branches,
+                    attention=options,
                     drop_path_rate=drop_path_rate * (first + offset) / last,
                 )
                 for offset in range(depth)
@@ -332,9 +299,7 @@ class MSCAN(nn.Module):
             raise ValueError(msg)
 
 
-def check_encoder_options(
-    in_channels: int, drop_path_rate: float, branches: Sequence[int], stem_stride: int
-) -> None:
+def check_encoder_options(in_channels: int, drop_path_rate: float, stem_stride: int) -> None:
     """Refuse encoder options that cannot be built.
 
     Raises:
@@ -345,9 +310,6 @@ def check_encoder_options(
         raise UsageError(msg)
     if not 0.0 <= drop_path_rate < 1.0:
         msg = f"drop_path_rate must lie in [0, 1), got {drop_path_rate}"
-        raise UsageError(msg)
-    if any(k < 1 or k % 2 == 0 for k in branches):
-        msg = f"branches are odd strip lengths, got {tuple(branches)}"
         raise UsageError(msg)
     if stem_stride not in STEM_STRIDES:
         msg = f"stem_stride must be 4, 2 or 1, got {stem_stride}"

@@ -30,7 +30,15 @@ MODELS: dict[str, dict[str, Any]] = {
     },
 }
 
-_ENCODER_OPTIONS = ("drop_path_rate", "branches", "stem_stride", "activation_checkpointing")
+_ENCODER_OPTIONS = (
+    "drop_path_rate",
+    "branches",
+    "stem_stride",
+    "activation_checkpointing",
+    "attention",
+    "channel_mixing",
+    "gate",
+)
 
 
 def list_models() -> list[str]:
@@ -76,8 +84,8 @@ def create_encoder(name: str, *, in_channels: int = 3, **options: Any) -> MSCAN:
     Args:
         name: `mscan_tiny`, `mscan_small`, `mscan_base` or `mscan_large`.
         in_channels: Channels of the images, at least 1.
-        **options: `drop_path_rate`, `branches`, `stem_stride`,
-            `activation_checkpointing`.
+        **options: `drop_path_rate`, `branches`, `stem_stride`, `activation_checkpointing`,
+            `attention`, `channel_mixing`, `gate`.
 
     Raises:
         UsageError: Unknown name or option, or an option out of range.

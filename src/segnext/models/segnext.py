@@ -37,6 +37,12 @@ class SegNeXtConfig:
         eval_steps: Updates of the decomposition in evaluation.
         decoder_stages: Encoder stages that the decoder reads, 1 to 4.
         dropout: Probability of dropping a channel before the classifier.
+        attention: The encoder's, `msca` or VAN's `large_kernel`, which has no branches.
+        channel_mixing: The 1x1 in the encoder's attention.
+        gate: The multiplication in the encoder's attention.
+        decomposition: Of the hamburger: `nmf`, `vq` or `cd`.
+        decoder_attention: What the decoder looks around with: `hamburger`, or one of the other
+            `CONTEXTS` in its place.
     """
 
     num_classes: int
@@ -54,6 +60,11 @@ class SegNeXtConfig:
     eval_steps: int = 7
     decoder_stages: tuple[int, ...] = (2, 3, 4)
     dropout: float = 0.1
+    attention: str = "msca"
+    channel_mixing: bool = True
+    gate: bool = True
+    decomposition: str = "nmf"
+    decoder_attention: str = "hamburger"
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready description; `from_dict` reads it back."""
@@ -102,6 +113,8 @@ class SegNeXt(SegmentationModel):
             eval_steps=config.eval_steps,
             stages=config.decoder_stages,
             dropout=config.dropout,
+            decomposition=config.decomposition,
+            attention=config.decoder_attention,
         )
         super().__init__(
             config,
@@ -124,6 +137,9 @@ def build_encoder(config: SegNeXtConfig) -> MSCAN:
         branches=config.branches,
         stem_stride=config.stem_stride,
         activation_checkpointing=config.activation_checkpointing,
+        attention=config.attention,
+        channel_mixing=config.channel_mixing,
+        gate=config.gate,
     )
     encoder.apply(init_conv_weights)
     return encoder
