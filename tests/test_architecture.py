@@ -32,6 +32,7 @@ LAYERS = {
     "predict": 5,
     "checkup_report": 5,
     "serve": 6,
+    "compare": 6,
     "cli": 7,
     "__main__": 8,
 }

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from segnext import __version__
 from segnext.cli.benchmark import benchmark
 from segnext.cli.classify import classify_app
+from segnext.cli.compare import compare
 from segnext.cli.data_check import data_check
 from segnext.cli.data_classes import data_classes
 from segnext.cli.data_formats import data_formats
@@ -69,6 +70,7 @@ app.command()(predict)
 app.command()(export)
 app.command()(serve)
 app.command()(benchmark)
+app.command()(compare)
 app.command("import-weights")(import_weights)
 app.command()(models)
 data_app.command()(synthetic)

@@ -45,6 +45,9 @@ class ClassifierConfig:
         stem_stride: Pixels of the image per position of the first stage: 4, or 2 or 1 for small
             pictures; the other stages follow.
         activation_checkpointing: Recompute blocks in the backward pass to save memory.
+        attention: `msca` or VAN's `large_kernel`, which has no branches.
+        channel_mixing: The 1x1 in the attention.
+        gate: The multiplication in the attention.
         dropout: Probability of dropping a feature before the linear layer.
     """
 
@@ -57,6 +60,9 @@ class ClassifierConfig:
     branches: tuple[int, ...] = (7, 11, 21)
     stem_stride: int = 4
     activation_checkpointing: bool = False
+    attention: str = "msca"
+    channel_mixing: bool = True
+    gate: bool = True
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -111,6 +117,9 @@ class Classifier(nn.Module):
             branches=config.branches,
             stem_stride=config.stem_stride,
             activation_checkpointing=config.activation_checkpointing,
+            attention=config.attention,
+            channel_mixing=config.channel_mixing,
+            gate=config.gate,
         )
         self.dropout = ChannelDropout(config.dropout)
         self.head = nn.Linear(self.encoder.out_channels[-1], config.num_classes)

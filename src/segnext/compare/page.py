@@ -1,0 +1,218 @@
+"""A comparison as one HTML page, complete in itself: no script, nothing is asked of a server."""
+
+import html
+import math
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+
+from segnext.compare.config import FIGURES
+from segnext.compare.plots import TITLES, draw_curves, draw_pareto
+from segnext.compare.result import CompareResult, Row, published_names
+
+_PUBLISHED_TITLES = {
+    "miou": "mIoU",
+    "miou_multi_scale": "mIoU, multi-scale",
+    "top1": "top-1",
+    "parameters": "parameters [M]",
+    "gmacs": "GMACs",
+}
+
+
+def build_page(result: CompareResult, command: str = "") -> str:
+    """Write a comparison as HTML.
+
+    Args:
+        result: What was found.
+        command: That makes it again.
+    """
+    config = result.config
+    sections = {
+        "systems": ("Systems", _write_table(result)),
+        "pareto": ("Score against cost", _figure(draw_pareto(result), "Score against cost")),
+        "curves": ("Validation", _figure(draw_curves(result), "Validation score over steps")),
+        "classes": ("Classes", _write_classes(result)),
+        "recipe": ("The recipe that all share", _write_recipe(result)),
+        "again": ("Again", f"<pre>{_escape(command)}</pre>" if command else ""),
+    }
+    filled = {key: section for key, section in sections.items() if section[1]}
+    links = "".join(f'<a href="#{key}">{title}</a>' for key, (title, _) in filled.items())
+    body = "".join(
+        f'<section id="{key}"><h2>{title}</h2>{content}</section>'
+        for key, (title, content) in filled.items()
+    )
+    shared = files("segnext.checkup_report").joinpath("page.css").read_text(encoding="utf-8")
+    style = shared + files("segnext.compare").joinpath("page.css").read_text(encoding="utf-8")
+    source = f'<p class="path">published figures: {_escape(config.source)}</p>'
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="generator" content="segnext compare">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        "img-src data:; style-src 'unsafe-inline'\">\n"
+        f"<title>{_escape(config.title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+        f"<header><h1>{_escape(config.title)}</h1>{source if config.source else ''}"
+        f'<p class="verdict good" role="status">{_escape(judge(result))}</p>'
+        f'<nav aria-label="Sections">{links}</nav></header>\n<main>{body}</main>\n'
+        "<footer>Written by segnext compare.</footer>\n</body>\n</html>\n"
+    )
+
+
+def judge(result: CompareResult) -> str:
+    """Say in one line who leads, by how much, and whether seeds alone could have done it."""
+    ranked = result.ranked
+    if not ranked:
+        return "nothing is trained yet: published figures alone"
+    best, title = ranked[0], TITLES[result.config.score_name].split()[0]
+    lead = f"{best.system.name} leads with {title} {_score(best)}"
+    if len(ranked) == 1:
+        return lead
+    second = ranked[1]
+    assert best.score is not None
+    assert second.score is not None
+    ahead = best.score - second.score
+    line = f"{lead}, {ahead:.1f} points ahead of {second.system.name}"
+    if best.spread is None or second.spread is None:
+        return f"{line}; one seed each, so chance is not ruled out"
+    # The standard error of a difference of two means.
+    error = math.sqrt(best.spread**2 / len(best.runs) + second.spread**2 / len(second.runs))
+    if ahead > 2 * error:
+        return f"{line}, more than twice what seeds alone explain"
+    return f"{line}, which seeds alone may explain"
+
+
+def _write_table(result: CompareResult) -> str:
+    rows, backends = result.rows, result.config.backends
+    published = published_names(rows)
+    columns: list[tuple[str, Callable[[Row], float | None], str, bool]] = [
+        (TITLES[result.config.score_name], lambda row: row.score, ".1f", True)
+    ]
+    columns += [
+        (f"published {_title(name)}", _published(name), ".1f", name not in ("parameters", "gmacs"))
+        for name in published
+    ]
+    columns += [
+        ("parameters [M]", lambda row: row.parameters_m, ".2f", False),
+        ("GMACs", lambda row: row.gmacs, ".2f", False),
+        *((f"ms, {name}", _milliseconds(name), ".0f", False) for name in backends),
+        *((f"MB, {name}", _memory(name), ".0f", False) for name in backends),
+        ("training [min]", lambda row: row.minutes, ".1f", False),
+    ]
+    columns = [column for column in columns if any(column[1](row) is not None for row in rows)]
+    head = "".join(f'<th scope="col">{_escape(title)}</th>' for title, *_ in columns)
+    best = [_best([get(row) for row in rows], most=most) for _, get, _, most in columns]
+    body = ""
+    for row in rows:
+        cells = "".join(
+            _cell(get(row), form, row if place == 0 else None, best=get(row) == best[place])
+            for place, (_, get, form, _) in enumerate(columns)
+        )
+        body += f'<tr><th scope="row">{_name(row)}</th>{cells}</tr>'
+    height, width = result.config.size
+    seeds = ", ".join(str(seed) for seed in result.config.seeds)
+    about = [
+        f"Trained with seed {seeds} each; +- is the standard deviation over seeds."
+        if result.ranked
+        else "",
+        f"Costs, times and memory of one image of {height}x{width} px; memory is the peak above "
+        f"the idle process. {result.machine}"
+        if any(row.measured for row in rows)
+        else "",
+    ]
+    notes = "".join(f'<p class="soft">{_escape(line)}</p>' for line in about if line)
+    return (
+        f'<div class="wide" tabindex="0"><table class="figures"><thead><tr><th scope="col">system'
+        f"</th>{head}</tr></thead><tbody>{body}</tbody></table></div>{notes}"
+    )
+
+
+def _name(row: Row) -> str:
+    options = [*row.system.model_options.items(), *row.system.options.items()]
+    told = ", ".join(f"{name}={value}" for name, value in options)
+    parts = [row.system.model or "published alone", told, row.system.note]
+    soft = "; ".join(part for part in parts if part)
+    return f"{_escape(row.system.name)}<small>{_escape(soft)}</small>"
+
+
+def _cell(value: float | None, form: str, scored: Row | None, *, best: bool) -> str:
+    if value is None:
+        return '<td class="none">-</td>'
+    text = _score(scored) if scored is not None else f"{value:{form}}"
+    return f"<td><b>{text}</b></td>" if best else f"<td>{text}</td>"
+
+
+def _score(row: Row) -> str:
+    spread = "" if row.spread is None else f" +- {row.spread:.1f}"
+    return f"{row.score:.1f}{spread}"
+
+
+def _best(values: Sequence[float | None], *, most: bool) -> float | None:
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return None
+    return max(known) if most else min(known)
+
+
+def _published(name: str) -> Callable[[Row], float | None]:
+    return lambda row: row.system.published.get(name)
+
+
+def _milliseconds(backend: str) -> Callable[[Row], float | None]:
+    return lambda row: row.milliseconds(backend)
+
+
+def _memory(backend: str) -> Callable[[Row], float | None]:
+    return lambda row: row.memory_mb(backend)
+
+
+def _title(name: str) -> str:
+    for figure in FIGURES:
+        if name == figure or name.endswith(f"_{figure}"):
+            before = name.removesuffix(figure).strip("_")
+            return f"{before} {_PUBLISHED_TITLES[figure]}".strip()
+    return name.replace("_", " ")
+
+
+def _write_classes(result: CompareResult) -> str:
+    rows = [row for row in result.rows if row.runs]
+    prefix = "iou "
+    scores = [name for row in rows for name in row.runs[0].scores]
+    names = [name for name in dict.fromkeys(scores) if name.startswith(prefix)]
+    if not names:
+        return ""
+    head = "".join(f'<th scope="col">{_escape(row.system.name)}</th>' for row in rows)
+    body = ""
+    for name in names:
+        means = [_mean_of(row, name) for row in rows]
+        best = _best(means, most=True)
+        cells = "".join(_cell(value, ".1f", None, best=value == best) for value in means)
+        body += f'<tr><th scope="row">{_escape(name.removeprefix(prefix))}</th>{cells}</tr>'
+    return (
+        '<div class="wide" tabindex="0"><table class="figures"><thead><tr><th scope="col">IoU [%], '
+        f"mean over seeds</th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _mean_of(row: Row, name: str) -> float | None:
+    values = [run.scores[name] for run in row.runs if name in run.scores]
+    return sum(values) / len(values) if values else None
+
+
+def _write_recipe(result: CompareResult) -> str:
+    told = {"data": result.config.data, "split": result.config.split, **result.config.options}
+    lines = "".join(
+        f"<dt>{_escape(name)}</dt><dd>{_escape(str(value))}</dd>"
+        for name, value in told.items()
+        if value is not None
+    )
+    return f'<dl class="recipe">{lines}</dl>'
+
+
+def _figure(svg: str | None, title: str) -> str:
+    if svg is None:
+        return ""
+    named = svg.replace("<svg", f'<svg role="img" aria-label="{title}"', 1)
+    return f'<div class="wide plot" tabindex="0">{named}</div>'
+
+
+def _escape(text: str) -> str:
+    return html.escape(text)

@@ -1,0 +1,145 @@
+"""Score against cost, and score over steps, as pictures.
+
+Colours and dashes tell systems apart for colour-blind readers too; lines and text take the page's
+own colour, so that the pictures pass on light and dark paper.
+"""
+
+import io
+from collections.abc import Sequence
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from segnext.compare.result import CompareResult, Row
+
+# Okabe and Ito's colours, without their yellow and black, which vanish on white and on dark.
+_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#888888")
+_DASHES = ("-", "--", ":", "-.")
+_NEUTRAL = "#80868d"  # legible on light and on dark paper
+
+TITLES = {"miou": "mIoU [%]", "top1": "top-1 [%]"}
+
+
+def draw_pareto(result: CompareResult) -> str | None:
+    """Draw score against parameters, MACs and time; those that nothing beats are joined.
+
+    Returns:
+        An SVG, or `None` where nothing has both a score and a cost.
+    """
+    rows = [row for row in result.rows if row.score is not None and row.measured is not None]
+    if not rows:
+        return None
+    costs = [
+        ("parameters [M]", {row.system.name: row.parameters_m for row in rows}),
+        ("MACs [10$^9$]", {row.system.name: row.gmacs for row in rows}),
+    ]
+    for backend in result.config.backends:
+        times = {row.system.name: row.milliseconds(backend) for row in rows}
+        if any(value is not None for value in times.values()):
+            costs.append((f"ms, {backend}", times))
+    figure = Figure(figsize=(4.2 * len(costs), 3.8), layout="constrained")
+    figure.patch.set_alpha(0.0)
+    for axes, (title, values) in zip(
+        figure.subplots(1, len(costs), squeeze=False, sharey=True)[0], costs, strict=True
+    ):
+        _draw_costs(axes, rows, values)
+        axes.set(xlabel=title, xscale="log")
+        _soften(axes)
+    figure.axes[0].set_ylabel(TITLES[result.config.score_name], color=_NEUTRAL)
+    return _to_svg(figure)
+
+
+def draw_curves(result: CompareResult) -> str | None:
+    """Draw the validation score over steps: the mean over seeds, and the range as a band.
+
+    Returns:
+        An SVG, or `None` where nothing was trained.
+    """
+    rows = [row for row in result.rows if row.runs]
+    if not rows:
+        return None
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    figure.patch.set_alpha(0.0)
+    axes = figure.subplots()
+    for place, row in enumerate(rows):
+        steps, lows, means, highs = _band(row)
+        color, dash = style(place)
+        axes.plot(steps, means, dash, color=color, label=row.system.name, linewidth=1.6)
+        axes.fill_between(steps, lows, highs, color=color, alpha=0.15, linewidth=0)
+    axes.set(xlabel="step", ylabel=f"validation {TITLES[result.config.score_name]}")
+    _soften(axes)
+    legend = axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    for text in legend.get_texts():
+        text.set_color(_NEUTRAL)
+    return _to_svg(figure)
+
+
+def style(place: int) -> tuple[str, str]:
+    """Return colour and dash of the system at a place among those drawn."""
+    return _COLORS[place % len(_COLORS)], _DASHES[place // len(_COLORS) % len(_DASHES)]
+
+
+def _draw_costs(axes: Axes, rows: Sequence[Row], values: dict[str, float | None]) -> None:
+    points = []
+    for place, row in enumerate(rows):
+        cost, score = values[row.system.name], row.score
+        if cost is None or score is None:
+            continue
+        points.append((cost, score))
+        color, _ = style(place)
+        axes.errorbar(cost, score, yerr=row.spread, fmt="o", color=color, capsize=3, markersize=6)
+        axes.annotate(
+            row.system.name,
+            (cost, score),
+            (6, 5),
+            textcoords="offset points",
+            fontsize=8,
+            color=_NEUTRAL,
+        )
+    if points:
+        front = pareto_front(points)
+        axes.plot(*zip(*front, strict=True), color=_NEUTRAL, linewidth=0.8, zorder=0)
+    axes.margins(x=0.25, y=0.15)
+
+
+def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return points (cost, score) that no other beats in both, the cheapest first."""
+    front: list[tuple[float, float]] = []
+    for cost, score in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not front or score > front[-1][1]:
+            front.append((cost, score))
+    return front
+
+
+def _band(row: Row) -> tuple[list[int], list[float], list[float], list[float]]:
+    """Return steps that all runs validated at, with least, mean and greatest score there."""
+    curves = [dict(run.curve) for run in row.runs]
+    steps = sorted(set.intersection(*(set(curve) for curve in curves)))
+    columns = [[curve[step] for curve in curves] for step in steps]
+    return (
+        steps,
+        [min(column) for column in columns],
+        [sum(column) / len(column) for column in columns],
+        [max(column) for column in columns],
+    )
+
+
+def _soften(axes: Axes) -> None:
+    axes.patch.set_alpha(0.0)
+    axes.grid(alpha=0.25, which="major")
+    axes.tick_params(colors=_NEUTRAL, which="both", labelsize=8)
+    axes.xaxis.label.set_color(_NEUTRAL)
+    axes.yaxis.label.set_color(_NEUTRAL)
+    for name, spine in axes.spines.items():
+        spine.set_visible(name in ("left", "bottom"))
+        spine.set_color(_NEUTRAL)
+
+
+def _to_svg(figure: Figure) -> str:
+    drawn = io.StringIO()
+    # Text stays text; ids and date would differ from one drawing of the same figures to the next.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "segnext"}):
+        figure.savefig(drawn, format="svg", metadata={"Date": None})
+    text = drawn.getvalue()
+    return text[text.index("<svg") :]

@@ -1,0 +1,168 @@
+"""Trains every system with every seed; what is done is kept, what was interrupted goes on.
+
+OUT/runs/<system>/seed_<n>/        a run folder, as `segnext train` leaves it
+OUT/runs/<system>/seed_<n>/result.json
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from segnext.compare.config import CompareConfig, System
+from segnext.errors import TrainingError
+from segnext.storage import write_atomically
+
+RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class SystemRun:
+    """What one training of a system gave.
+
+    Attributes:
+        system: Its name.
+        seed: Of the training.
+        weights: Of the best validation, below the comparison's folder.
+        scores: In percent, by name.
+        curve: Step and score in percent of every validation.
+        steps: Optimizer steps done.
+        seconds: Of training.
+        told: What tells this training from others: model and options.
+    """
+
+    system: str
+    seed: int
+    weights: str
+    scores: dict[str, float]
+    curve: list[tuple[int, float]]
+    steps: int
+    seconds: float
+    told: dict[str, Any]
+
+
+class Trainer(Protocol):
+    """How a task is trained and scored."""
+
+    def train(self, folder: Path, config: CompareConfig, system: System, seed: int) -> SystemRun:
+        """Train a system, or go on with what lies in its folder, and score the result."""
+
+
+def run_systems(
+    config: CompareConfig,
+    out: Path,
+    trainer: Trainer,
+    *,
+    on_run: Callable[[str, int, bool], None] = lambda _system, _seed, _kept: None,
+) -> list[SystemRun]:
+    """Train all systems: every system with the first seed, then with the second, and so on.
+
+    Args:
+        config: What is compared.
+        out: Folder of the comparison.
+        trainer: Of the config's task.
+        on_run: Told the system, the seed, and whether the run is kept from before.
+
+    Raises:
+        TrainingError: A kept run was trained with other options.
+        SegnextError: Whatever training raises.
+    """
+    runs = []
+    for seed in config.seeds:
+        for system in config.trained:
+            folder = run_folder(out, system.name, seed)
+            kept = read_run(folder)
+            if kept is not None:
+                check_same(kept, system, config, folder)
+            on_run(system.name, seed, kept is not None)
+            if kept is None:
+                kept = trainer.train(folder, config, system, seed)
+                write_atomically(folder / RESULT, (json.dumps(asdict(kept)) + "\n").encode())
+            runs.append(kept)
+    return runs
+
+
+def find_runs(config: CompareConfig, out: Path) -> list[SystemRun]:
+    """Return the runs that are done.
+
+    Raises:
+        TrainingError: One of them was trained with other options.
+    """
+    runs = []
+    for system in config.trained:
+        for seed in config.seeds:
+            folder = run_folder(out, system.name, seed)
+            kept = read_run(folder)
+            if kept is not None:
+                check_same(kept, system, config, folder)
+                runs.append(kept)
+    return runs
+
+
+def run_folder(out: Path, system: str, seed: int) -> Path:
+    """Return the run folder of a system and a seed."""
+    name = re.sub(r"[^0-9A-Za-z+.-]+", "_", system).strip("_.") or "system"
+    return out / "runs" / name / f"seed_{seed}"
+
+
+def read_run(folder: Path) -> SystemRun | None:
+    """Read what a finished run gave; `None` if there is none.
+
+    Raises:
+        TrainingError: The file is damaged.
+    """
+    path = folder / RESULT
+    if not path.is_file():
+        return None
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        data["curve"] = [(int(step), float(score)) for step, score in data["curve"]]
+        return SystemRun(**data)
+    except (OSError, TypeError, ValueError, KeyError) as error:
+        msg = f"{path}: damaged ({error}); remove its folder, and the system is trained anew"
+        raise TrainingError(msg) from error
+
+
+def tell(system: System, config: CompareConfig) -> dict[str, Any]:
+    """Return what tells a training from others, as JSON has it."""
+    options = {**config.options, **system.options}
+    told = {
+        "model": system.model,
+        "model_options": system.model_options,
+        "options": options,
+        "data": None if config.data is None else str(config.data.resolve()),
+        "split": config.split,
+    }
+    same: dict[str, Any] = json.loads(json.dumps(told, default=str))
+    return same
+
+
+def check_same(run: SystemRun, system: System, config: CompareConfig, folder: Path) -> None:
+    """Refuse to put a kept run beside others that it cannot be compared with.
+
+    Raises:
+        TrainingError: Names the first difference.
+    """
+    now, then = tell(system, config), run.told
+    difference = _first_difference(now, then)
+    if difference is not None:
+        msg = (
+            f"{folder}: was trained with {difference}; remove it to train anew, or choose another "
+            f"--out"
+        )
+        raise TrainingError(msg)
+
+
+def _first_difference(now: Mapping[str, Any], then: Mapping[str, Any]) -> str | None:
+    for name in now:
+        if now[name] == then.get(name):
+            continue
+        if isinstance(now[name], dict) and isinstance(then.get(name), dict):
+            for key in sorted(now[name].keys() | then[name].keys()):
+                ours, theirs = now[name].get(key), then[name].get(key)
+                if ours != theirs:
+                    return f"{key} {theirs!r}, not {ours!r}"
+        return f"{name} {then.get(name)!r}, not {now[name]!r}"
+    return None
