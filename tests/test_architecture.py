@@ -170,6 +170,8 @@ COVERED_BY = {
     "cli/progress.py": "cli/test_data_check.py",
     "cli/predict.py": "cli/test_main.py",
     "cli/synthetic.py": "cli/test_main.py",
+    "compare/measuring.py": "compare/test_compare.py",
+    "compare/segmenting.py": "compare/test_compare.py",
     "data/datasets/known_dataset.py": "data/datasets/test_registry.py",
     "data/formats/format.py": "data/formats/test_registry.py",
     "data/formats/label_studio_regions.py": "data/formats/test_label_studio.py",

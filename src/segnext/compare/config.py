@@ -168,7 +168,8 @@ def _build(values: dict[str, Any], source: str | Path) -> CompareConfig:
     try:
         return CompareConfig(**values)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt name first: what it should have been is then missing, too.
+        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"])
         problem = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":

@@ -83,8 +83,9 @@ def judge(result: CompareResult) -> str:
 def _write_table(result: CompareResult) -> str:
     rows, backends = result.rows, result.config.backends
     published = published_names(rows)
+    score = TITLES[result.config.score_name]
     columns: list[tuple[str, Callable[[Row], float | None], str, bool]] = [
-        (TITLES[result.config.score_name], lambda row: row.score, ".1f", True)
+        (score, lambda row: row.score, ".1f", True)
     ]
     columns += [
         (f"published {_title(name)}", _published(name), ".1f", name not in ("parameters", "gmacs"))
@@ -103,8 +104,13 @@ def _write_table(result: CompareResult) -> str:
     body = ""
     for row in rows:
         cells = "".join(
-            _cell(get(row), form, row if place == 0 else None, best=get(row) == best[place])
-            for place, (_, get, form, _) in enumerate(columns)
+            _cell(
+                get(row),
+                form,
+                best=get(row) == best[place],
+                spread=row.spread if title == score else None,
+            )
+            for place, (title, get, form, _) in enumerate(columns)
         )
         body += f'<tr><th scope="row">{_name(row)}</th>{cells}</tr>'
     height, width = result.config.size
@@ -133,10 +139,10 @@ def _name(row: Row) -> str:
     return f"{_escape(row.system.name)}<small>{_escape(soft)}</small>"
 
 
-def _cell(value: float | None, form: str, scored: Row | None, *, best: bool) -> str:
+def _cell(value: float | None, form: str, *, best: bool, spread: float | None = None) -> str:
     if value is None:
         return '<td class="none">-</td>'
-    text = _score(scored) if scored is not None else f"{value:{form}}"
+    text = f"{value:{form}}" + ("" if spread is None else f" +- {spread:.1f}")
     return f"<td><b>{text}</b></td>" if best else f"<td>{text}</td>"
 
 
@@ -184,7 +190,7 @@ def _write_classes(result: CompareResult) -> str:
     for name in names:
         means = [_mean_of(row, name) for row in rows]
         best = _best(means, most=True)
-        cells = "".join(_cell(value, ".1f", None, best=value == best) for value in means)
+        cells = "".join(_cell(value, ".1f", best=value == best) for value in means)
         body += f'<tr><th scope="row">{_escape(name.removeprefix(prefix))}</th>{cells}</tr>'
     return (
         '<div class="wide" tabindex="0"><table class="figures"><thead><tr><th scope="col">IoU [%], '

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from segnext.compare.result import CompareResult, Row
 
@@ -45,6 +46,9 @@ def draw_pareto(result: CompareResult) -> str | None:
     ):
         _draw_costs(axes, rows, values)
         axes.set(xlabel=title, xscale="log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
         _soften(axes)
     figure.axes[0].set_ylabel(TITLES[result.config.score_name], color=_NEUTRAL)
     return _to_svg(figure)
@@ -100,7 +104,10 @@ def _draw_costs(axes: Axes, rows: Sequence[Row], values: dict[str, float | None]
     if points:
         front = pareto_front(points)
         axes.plot(*zip(*front, strict=True), color=_NEUTRAL, linewidth=0.8, zorder=0)
-    axes.margins(x=0.25, y=0.15)
+    if points:  # room for names, and two ticks or more however near the costs
+        costs = [cost for cost, _ in points]
+        axes.set_xlim(min(costs) / 2, max(costs) * 3)
+    axes.margins(y=0.15)
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
