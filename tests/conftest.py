@@ -26,8 +26,13 @@ SMALLEST = {
 
 
 @pytest.fixture(autouse=True)
-def _seed() -> None:
+def _clean_state() -> Iterator[None]:
+    """Give every test the same random numbers and threads: sums of two threads round elsewhere."""
     torch.manual_seed(0)
+    yield
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    assert threads == 1, f"the test left torch with {threads} threads"
 
 
 @pytest.fixture(autouse=True, scope="session")
