@@ -31,13 +31,19 @@ def compare(
         Path | None, typer.Option(help="Folder or data.yaml to train on, over the file's.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the comparison. [default: runs/NAME]")
+        Path | None, typer.Option(help="Folder of the comparison (default: runs/NAME).")
     ] = None,
     seeds: Annotated[
         str | None, typer.Option(help="Numbers with commas: every system is trained with each.")
     ] = None,
     systems: Annotated[
         list[str] | None, typer.Option("--system", help="Only this one; may be repeated.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Scored at the end, over the file's (default: val).")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="HEIGHTxWIDTH of costs and times (default: 512x512).")
     ] = None,
     overrides: Overrides = None,
     no_train: Annotated[
@@ -69,6 +75,8 @@ def compare(
     changes |= {"systems": systems} if systems else {}
     changes |= {"data": data} if data is not None else {}
     changes |= {"seeds": _parse_seeds(seeds)} if seeds is not None else {}
+    changes |= {"split": split} if split is not None else {}
+    changes |= {"size": _parse_size(size)} if size is not None else {}
     changes |= {"measure": False} if no_measure else {}
     read = read_compare_config(config, changes)
     place = out or Path("runs") / Path(config).stem
@@ -98,6 +106,14 @@ def _parse_seeds(text: str) -> tuple[int, ...]:
     except ValueError:
         msg = f"--seeds {text}: whole numbers with commas, such as 0,1,2"
         raise UsageError(msg) from None
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    height, cross, width = text.partition("x")
+    if not (cross and height.isdecimal() and width.isdecimal()):
+        msg = f"--size {text}: should read HEIGHTxWIDTH, such as 512x512"
+        raise UsageError(msg)
+    return int(height), int(width)
 
 
 def _print(result: "CompareResult", out: Path) -> None:
