@@ -233,3 +233,31 @@ def test_an_encoder_that_does_not_fit_is_refused(save: Save) -> None:
     model = create_model("segnext_tiny", num_classes=2)
     with pytest.raises(WeightsError, match="only 0 of the encoder's"):
         start_encoder(model, save())
+
+
+@pytest.mark.parametrize("as_folder", [True, False])
+def test_baselines_start_from_what_transformers_saves(tmp_path: Path, as_folder: bool) -> None:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.MobileNetV2Config(image_size=32, depth_multiplier=1.0)
+    theirs = transformers.MobileNetV2ForImageClassification(config)
+    theirs.save_pretrained(tmp_path)
+    path = tmp_path if as_folder else tmp_path / "model.safetensors"
+    model = create_model("deeplabv3plus_mobilenet_v2", num_classes=4)
+    decoder = {name: value.clone() for name, value in model.decoder.state_dict().items()}
+    stem = theirs.mobilenet_v2.conv_stem.first_conv.convolution.weight
+    for start in (lambda: initialize(model, OLD, path), lambda: start_encoder(model, path)[0]):
+        torch.nn.init.zeros_(next(model.encoder.parameters()))
+        assert not start()
+        assert torch.equal(next(model.encoder.parameters()), stem)
+    found = model.decoder.state_dict()
+    assert all(torch.equal(found[name], value) for name, value in decoder.items())
+
+
+def test_what_is_no_checkpoint_of_transformers_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    model = create_model("deeplabv3plus_mobilenet_v2", num_classes=4)
+    with pytest.raises(WeightsError, match="has no model.safetensors; files of other kinds"):
+        initialize(model, OLD, tmp_path)
+    save_file({"a": torch.zeros(2)}, tmp_path / "a.safetensors")
+    with pytest.raises(WeightsError, match="lacks .* tensors of the encoder"):
+        start_encoder(model, tmp_path / "a.safetensors")

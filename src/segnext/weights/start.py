@@ -10,6 +10,8 @@ from torch import Tensor
 from segnext.classes import Classes
 from segnext.errors import UsageError, WeightsError, describe_unknown, list_some
 from segnext.models import Classifier, SegmentationModel
+from segnext.models.encoders.encoder import Encoder
+from segnext.models.encoders.loading import load_pretrained_encoder
 from segnext.spec import ModelSpec
 from segnext.weights.adapt import fill_encoder, start_from
 from segnext.weights.files import has_spec, is_permissive, load_tensors, read_spec
@@ -32,7 +34,8 @@ def initialize(
     Args:
         model: Changed in place.
         classes: What its logits shall mean.
-        source: As for `find_weights`, or any file that `read_checkpoint` reads.
+        source: As for `find_weights`, or any file that `read_checkpoint` reads; for encoders that
+            are those of `transformers` also what `load_pretrained_encoder` reads.
         merged: See `start_from_model`.
 
     Returns:
@@ -50,6 +53,8 @@ def initialize(
     if merged:
         msg = f"{path}: names no classes that could be merged; only files of segnext do"
         raise UsageError(msg)
+    if isinstance(model.encoder, Encoder) and _may_be_of_transformers(path):
+        return load_pretrained_encoder(model.encoder, path)
     return _start(model, dict(read_checkpoint(path)), path, drop_classifier=True)
 
 
@@ -61,11 +66,13 @@ def start_encoder(
     Args:
         model: Changed in place.
         source: As for `find_weights`, or any file that `read_checkpoint` reads: a classifier, an
-            encoder, or a whole segmentation model.
+            encoder, or a whole segmentation model; for encoders that are those of
+            `transformers` also what `load_pretrained_encoder` reads.
 
     Returns:
         One line for everything that was adapted, left out or starts anew, and for terms that are
-        not plainly permissive; and the file's tensors by the names they have there.
+        not plainly permissive; and the file's tensors by the names they have there, where it is
+        no checkpoint of `transformers`.
 
     Raises:
         WeightsError: The file cannot be read, or its encoder does not fit.
@@ -77,6 +84,8 @@ def start_encoder(
         content: dict[str, Any] = dict(load_tensors(path))
         notes += _compare_stems(model, spec, path)
         notes += [] if is_permissive(spec) else [f"terms of {path.name}: {spec.license}"]
+    elif isinstance(model.encoder, Encoder) and _may_be_of_transformers(path):
+        return load_pretrained_encoder(model.encoder, path), {}
     else:
         content = unwrap_state_dict(read_checkpoint(path))
     try:
@@ -85,6 +94,11 @@ def start_encoder(
         msg = f"{path}: {error}"
         raise WeightsError(msg) from error
     return tuple(notes), content
+
+
+def _may_be_of_transformers(path: Path) -> bool:
+    """Tell whether a path without our description is what `save_pretrained` writes."""
+    return path.is_dir() or path.suffix == ".safetensors"
 
 
 def _compare_stems(model: SegmentationModel | Classifier, spec: ModelSpec, path: Path) -> list[str]:
