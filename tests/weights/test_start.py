@@ -256,8 +256,8 @@ def test_baselines_start_from_what_transformers_saves(tmp_path: Path, as_folder:
 def test_what_is_no_checkpoint_of_transformers_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     model = create_model("deeplabv3plus_mobilenet_v2", num_classes=4)
-    with pytest.raises(WeightsError, match="has no model.safetensors; files of other kinds"):
+    with pytest.raises(WeightsError, match=r"has no model\.safetensors; files of other kinds"):
         initialize(model, OLD, tmp_path)
     save_file({"a": torch.zeros(2)}, tmp_path / "a.safetensors")
-    with pytest.raises(WeightsError, match="lacks .* tensors of the encoder"):
+    with pytest.raises(WeightsError, match=r"lacks .* tensors of the encoder"):
         start_encoder(model, tmp_path / "a.safetensors")
