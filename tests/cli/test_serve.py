@@ -46,6 +46,7 @@ def test_an_open_host_without_a_token_is_warned_of(
 ) -> None:
     line = "warning: 0.0.0.0 is reached from other machines and no --token is asked of them"
     words = [str(scene_weights), "--host", "0.0.0.0", "--backend", "folded"]
+    words += ["--threads", "1"]
     assert line in serve(*words).output
     assert line not in serve(*words, "--token", "0123456789abcdef").output
     monkeypatch.setenv("SEGNEXT_TOKEN", "0123456789abcdef")

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from segnext.models.decoders.decoder import ConvNorm, Decoder, resize_to
 
@@ -37,10 +36,35 @@ class PyramidPooling(nn.Module):
             ValueError: A training batch of one image: its mean is a single position.
         """
         pooled = [
-            resize_to(branch(functional.adaptive_avg_pool2d(features, grid)), features)
+            resize_to(branch(pool_to_grid(features, grid)), features)
             for branch, grid in zip(self.branches, self.grids, strict=True)
         ]
         return self.fuse(torch.cat((features, *pooled), dim=1))  # type: ignore[no-any-return]
+
+
+def pool_to_grid(features: Tensor, grid: int) -> Tensor:
+    """Compute what `adaptive_avg_pool2d` does, as two products of matrices.
+
+    ONNX has no such pooling for sizes that are open when a model is exported.
+
+    Args:
+        features: (B, C, h, w).
+        grid: Cells along each side, n. They overlap where n does not divide h or w.
+
+    Returns:
+        Means (B, C, n, n).
+    """
+    rows, columns = (_share_of_cells(length, grid, features) for length in features.shape[-2:])
+    return rows @ features @ columns.T
+
+
+def _share_of_cells(length: int, grid: int, like: Tensor) -> Tensor:
+    """Return (n, length): in row i, 1 / size at the positions of cell i, 0 elsewhere."""
+    positions = torch.arange(length, device=like.device)
+    cells = torch.arange(grid, device=like.device)[:, None]
+    first, end = cells * length // grid, ((cells + 1) * length + grid - 1) // grid
+    inside = (positions >= first) & (positions < end)
+    return inside.to(like.dtype) / (end - first).to(like.dtype)
 
 
 class UPerNet(Decoder):
