@@ -1,6 +1,6 @@
 """Fixtures that several test files share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,6 +49,26 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the reference data kept beside the repository")
     return SHARED
+
+
+@pytest.fixture
+def part_of_camvid(shared: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Lay out every n-th photo of CamVid's train and val: it takes its time on two cores."""
+    source = shared / "data" / "camvid"
+    if not source.is_dir():
+        pytest.skip("needs CamVid")
+
+    def lay_out(*, train: int, val: int) -> Path:
+        out = tmp_path / "camvid"
+        for split, every in (("train", train), ("val", val)):
+            for kind in ("images", "masks"):
+                (out / split / kind).mkdir(parents=True)
+                for path in sorted((source / split / kind).iterdir())[::every]:
+                    (out / split / kind / path.name).symlink_to(path)
+        (out / "classes.txt").symlink_to(source / "classes.txt")
+        return out
+
+    return lay_out
 
 
 @pytest.fixture

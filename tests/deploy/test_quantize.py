@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -82,14 +83,16 @@ print(json.dumps(report.to_dict()))
 
 @pytest.mark.slow
 @pytest.mark.camvid
-def test_int8_loses_less_than_half_a_point_on_camvid(shared: Path, tmp_path: Path) -> None:
+def test_int8_loses_less_than_half_a_point_on_camvid(
+    part_of_camvid: Callable[..., Path], tmp_path: Path
+) -> None:
     need("openvino", "nncf")
     weights = Path(__file__).parents[2] / "weights" / "segnext_tiny_camvid.safetensors"
-    data = shared / "data" / "camvid"
-    if not weights.exists() or not data.is_dir():
-        pytest.skip("needs CamVid and the weights trained on it")
+    if not weights.exists():
+        pytest.skip("needs the weights trained on CamVid")
+    data = part_of_camvid(train=10, val=2)  # docs/benchmarks.md has all of val
     told = run_python(SCORE, weights, tmp_path / "m.xml", data)
-    assert told["score"]["images"] == 101
+    assert told["score"]["images"] == 51
     assert told["score"]["after"] > told["score"]["before"] - 0.005
     assert told["parity"]["equal_labels"] > 0.97
     assert sum(told["bytes"].values()) < 0.4 * told["model_bytes"]
