@@ -1,8 +1,11 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
+from rich.text import Text
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from segnext import __version__
@@ -20,6 +23,21 @@ def test_every_command_helps_with_an_example(command: str) -> None:
     result = call(*command.split(), "--help")
     assert result.exit_code == 0
     assert f"Example: segnext {command}" in " ".join(result.stdout.split())
+
+
+def list_commands(command: Any) -> list[Any]:
+    return [
+        command,
+        *(one for c in getattr(command, "commands", {}).values() for one in list_commands(c)),
+    ]
+
+
+def test_nothing_of_a_help_text_is_taken_for_markup() -> None:
+    commands = list_commands(get_command(app))
+    assert len(commands) > len(COMMANDS)
+    for command in commands:
+        for text in (command.help, *(getattr(p, "help", None) for p in command.params)):
+            assert Text.from_markup(text or "").plain == (text or ""), command.name
 
 
 def test_version() -> None:

@@ -21,12 +21,12 @@ def benchmark(
         typer.Argument(
             metavar="[MODEL]...",
             help="Names of models, weights of segnext, or exported files (.onnx, .xml, .pt2, "
-            ".pte). [default: every model of segnext models]",
+            ".pte). (default: every model of segnext models)",
             show_default=False,
         ),
     ] = None,
     sizes: Annotated[
-        str, typer.Option(help="HEIGHTxWIDTH [px] with commas between, such as 512x512,1024x2048.")
+        str, typer.Option(help="HEIGHTxWIDTH (px) with commas between, such as 512x512,1024x2048.")
     ] = "512x512",
     backends: Annotated[
         str,

@@ -16,7 +16,7 @@ def data_check(
     data: Data,
     out: Annotated[
         Path | None,
-        typer.Option(help="Where to write the page. [default: check.html, none with --json]"),
+        typer.Option(help="Where to write the page. (default: check.html, none with --json)"),
     ] = None,
     format_: Format = None,
     group: Group = None,

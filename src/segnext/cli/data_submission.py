@@ -31,7 +31,7 @@ def data_submission(
         Path | None, typer.Option(help="Check this file instead, whoever packed it.")
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="Split of the pictures. [default: what the server scores]")
+        str | None, typer.Option(help="Split of the pictures. (default: what the server scores)")
     ] = None,
     partial: Annotated[
         bool, typer.Option("--partial", help="Take any number of pictures, for a trial.")

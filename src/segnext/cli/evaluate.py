@@ -51,7 +51,7 @@ def evaluate(
     device: Device = None,
     backend: Annotated[
         str | None,
-        typer.Option(help=f"{BACKEND_HELP} [default: eager]"),
+        typer.Option(help=f"{BACKEND_HELP} (default: eager)"),
     ] = None,
     threads: Threads = None,
     precision: Precision = "float32",

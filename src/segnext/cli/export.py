@@ -34,11 +34,11 @@ def export(
     ] = False,
     size: Annotated[
         str | None,
-        typer.Option(help="HEIGHTxWIDTH of every input [px], such as 512x512.", show_default=False),
+        typer.Option(help="HEIGHTxWIDTH of every input (px), such as 512x512.", show_default=False),
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(min=1, help="Pictures at once. [default: 1 with --size, else any number]"),
+        typer.Option(min=1, help="Pictures at once. (default: 1 with --size, else any number)"),
     ] = None,
     int8: Annotated[
         bool,
@@ -53,7 +53,7 @@ def export(
         Path | None,
         typer.Option(
             help="For int8: a folder of pictures, or a data set whose train split is taken. "
-            "[default: the train split of --data]",
+            "(default: the train split of --data)",
             show_default=False,
         ),
     ] = None,

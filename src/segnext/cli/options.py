@@ -61,13 +61,13 @@ SplitSeed = Annotated[
     int, typer.Option(help="Seed of the split, for folders that come without one.")
 ]
 Model = Annotated[
-    str | None, typer.Option(help="Model name, see segnext models. [default: segnext_tiny]")
+    str | None, typer.Option(help="Model name, see segnext models. (default: segnext_tiny)")
 ]
 Init = Annotated[
     str | None,
     typer.Option(
         help="pretrained (the published ImageNet encoder), none (from scratch), or weights to "
-        "start from: a file or a published name. [default: pretrained]"
+        "start from: a file or a published name. (default: pretrained)"
     ),
 ]
 Budget = Annotated[str | None, typer.Option(help="Wall time of the run, such as 30m, 2h or 1h30m.")]
@@ -101,13 +101,13 @@ DatasetName = Annotated[
 ]
 Window = Annotated[
     int | None,
-    typer.Option(min=32, help="Side of sliding windows [px]; whole pictures by default."),
+    typer.Option(min=32, help="Side of sliding windows (px); whole pictures by default."),
 ]
 Stride = Annotated[
-    int | None, typer.Option(min=1, help="Step between windows [px]; two thirds of the window.")
+    int | None, typer.Option(min=1, help="Step between windows (px); two thirds of the window.")
 ]
 ShortSide = Annotated[
-    int | None, typer.Option(min=32, help="Resize to this shorter side first [px].")
+    int | None, typer.Option(min=32, help="Resize to this shorter side first (px).")
 ]
 Scales = Annotated[
     str | None,

@@ -38,9 +38,9 @@ def serve(
         ),
     ] = None,
     max_pixels: Annotated[
-        int, typer.Option(min=1024, help="Of a picture [px], checked before it is decoded.")
+        int, typer.Option(min=1024, help="Of a picture (px), checked before it is decoded.")
     ] = 16_000_000,
-    max_mb: Annotated[float, typer.Option(min=0.01, help="Of a picture's file [MB].")] = 32.0,
+    max_mb: Annotated[float, typer.Option(min=0.01, help="Of a picture's file (MB).")] = 32.0,
     workers: Annotated[int, typer.Option(min=1, help="Pictures computed at the same time.")] = 1,
     threads: Annotated[
         int | None,
@@ -56,7 +56,7 @@ def serve(
             help="Pictures of one size run together, where that changes no bit and is faster.",
         ),
     ] = 4,
-    timeout: Annotated[float, typer.Option(help="Of a request, waiting included [s].")] = 60.0,
+    timeout: Annotated[float, typer.Option(help="Of a request, waiting included (s).")] = 60.0,
     allow_urls: Annotated[
         bool,
         typer.Option("--allow-urls", help="Fetch pictures from public addresses clients name."),

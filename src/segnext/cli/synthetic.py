@@ -14,7 +14,7 @@ def synthetic(
     test: Annotated[int, typer.Option(min=0, help="Test scenes.")] = 40,
     seed: Annotated[int, typer.Option(min=0, help="Of the scenes.")] = 0,
     size: Annotated[
-        str, typer.Option(help="WIDTHxHEIGHT of the scenes [px], at least 64x64.")
+        str, typer.Option(help="WIDTHxHEIGHT of the scenes (px), at least 64x64.")
     ] = "160x128",
     domain: Annotated[
         str, typer.Option(help="What they show: street, specks, defects or bands.")

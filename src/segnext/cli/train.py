@@ -40,7 +40,7 @@ def train(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Run folder. [default: the next free one under runs/]")
+        Path | None, typer.Option(help="Run folder. (default: the next free one under runs/)")
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
     budget: Budget = None,
@@ -48,7 +48,7 @@ def train(
         int | None, typer.Option(min=1, help="Optimizer steps, instead of a budget.")
     ] = None,
     crop: Annotated[
-        str | None, typer.Option(help="Training crop HEIGHTxWIDTH [px], such as 256x320.")
+        str | None, typer.Option(help="Training crop HEIGHTxWIDTH (px), such as 256x320.")
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Pictures per step.")] = None,
     learning_rate: Annotated[
