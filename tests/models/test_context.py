@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -278,3 +280,20 @@ def test_an_unknown_context_is_answered_with_the_nearest() -> None:
         UsageError, match="unknown decoder_attention 'nonlocal': did you mean non_local"
     ):
         build("nonlocal")
+
+
+def test_bases_of_expectation_maximisation_follow_all_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images = torch.randn(3, 32, 4, 5)
+    alone, shared = (ExpectationMaximization(32, 4) for _ in range(2))
+    shared.load_state_dict(alone.state_dict())
+    alone(images)
+    sums: list[torch.Tensor] = []
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda given: sums.append(given.clone()))
+    first = copy.deepcopy(shared)
+    first(images[:1])  # the part of another process, which is noted
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda given: given.add_(sums[0]))
+    shared(images[1:])
+    torch.testing.assert_close(shared.initial_bases, alone.initial_bases)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from segnext.errors import UsageError, describe_unknown
@@ -211,8 +211,12 @@ class ExpectationMaximization(nn.Module):
 
     @torch.no_grad()
     def _follow(self, bases: Tensor) -> None:
-        mean = bases.mean(dim=0, keepdim=True).to(self.initial_bases.dtype)
-        self.initial_bases.lerp_(mean, 1 - EMA_MOMENTUM)
+        # The mean over the whole batch, which processes may share: all keep the same buffer.
+        summed = torch.cat([bases.sum(dim=0).flatten(), bases.new_tensor([len(bases)])])
+        if distributed.is_available() and distributed.is_initialized():
+            distributed.all_reduce(summed)
+        mean = (summed[:-1] / summed[-1]).view_as(self.initial_bases)
+        self.initial_bases.lerp_(mean.to(self.initial_bases.dtype), 1 - EMA_MOMENTUM)
 
 
 def maximize_expectation(matrix: Tensor, bases: Tensor, steps: int) -> tuple[Tensor, Tensor]:
