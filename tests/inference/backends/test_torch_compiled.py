@@ -11,8 +11,10 @@ def test_a_compiled_model_runs(backend: str) -> None:
     missing = torch_compiled.missing_compiler()
     if missing is not None:
         pytest.skip(missing)
-    sizes = ((2, 3, 64, 96),) if backend == "compiled" else ((2, 3, 64, 96), (1, 3, 128, 64))
-    found = run_python(f"from runtime_checks import compare; compare('{backend}', {sizes})")
+    # Of one size: the compiler takes half a minute for each.
+    found = run_python(
+        f"from runtime_checks import compare; compare('{backend}', ((2, 3, 64, 96),))"
+    )
     assert found["difference"] < 1e-3
     assert found["equal"] > 0.9999
 
