@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Compare small systems, and the parts of MSCA (the paper's table 6), on CamVid at half size.
+# Compare small systems, the parts of MSCA (the paper's table 6), or starts, on CamVid at half size.
 #
-#   benchmarks/compare_small.sh CAMVID OUT small_systems|table6 [--option ...]
+#   benchmarks/compare_small.sh CAMVID OUT small_systems|table6|benchmarks/from_encoder.yaml [--option ...]
 #
 # CAMVID holds train/, val/ and test/, each with images/ and masks/. Its pictures are halved to
 # OUT/camvid_half (240x180), so that a crop shows as much of a street as one of four times its
@@ -12,7 +12,9 @@ set -euo pipefail
 camvid=$1 out=$2 table=$3
 shift 3
 python "$(dirname "$0")/halve_pictures.py" "$camvid" "$out/camvid_half"
-segnext compare "$table" --data "$out/camvid_half" --out "$out/$table" --seeds 0,1 \
-  --split test --size 192x256 --set init=none --set learning_rate=1e-3 \
+from_scratch=(--set init=none)
+[ "$(basename "$table")" = from_encoder.yaml ] && from_scratch=()
+segnext compare "$table" --data "$out/camvid_half" --out "$out/$(basename "$table" .yaml)" --seeds 0,1 \
+  --split test --size 192x256 --set learning_rate=1e-3 \
   --set decoder_lr_factor=1.0 --set "crop_size=[128,160]" --set batch_size=4 --set max_steps=400 \
-  --set validate_every=100 --set log_every=20 --set num_workers=0 "$@"
+  --set validate_every=100 --set log_every=20 --set num_workers=0 "${from_scratch[@]}" "$@"
