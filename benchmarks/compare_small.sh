@@ -12,9 +12,7 @@ set -euo pipefail
 camvid=$1 out=$2 table=$3
 shift 3
 python "$(dirname "$0")/halve_pictures.py" "$camvid" "$out/camvid_half"
-from_scratch=(--set init=none)
-[ "$(basename "$table")" = from_encoder.yaml ] && from_scratch=()
 segnext compare "$table" --data "$out/camvid_half" --out "$out/$(basename "$table" .yaml)" --seeds 0,1 \
-  --split test --size 192x256 --set learning_rate=1e-3 \
+  --split test --size 192x256 --set init=none --set learning_rate=1e-3 \
   --set decoder_lr_factor=1.0 --set "crop_size=[128,160]" --set batch_size=4 --set max_steps=400 \
-  --set validate_every=100 --set log_every=20 --set num_workers=0 "${from_scratch[@]}" "$@"
+  --set validate_every=100 --set log_every=20 --set num_workers=0 "$@"
