@@ -72,7 +72,5 @@ def near_border(mask: npt.NDArray[Any], width: int, ignore_index: int) -> npt.ND
     # One pass for all labels: labels differ nearby exactly where the least is not the greatest.
     # Outside of the picture, OpenCV takes what changes neither.
     greatest = cv2.dilate(np.where(ignored, 0, mask).astype(mask.dtype), kernel)
-    least = cv2.erode(
-        np.where(ignored, np.iinfo(mask.dtype).max, mask).astype(mask.dtype), kernel
-    )
+    least = cv2.erode(np.where(ignored, np.iinfo(mask.dtype).max, mask).astype(mask.dtype), kernel)
     return np.asarray(greatest > least)

@@ -51,8 +51,10 @@ def _draw_reliability(calibration: Calibration) -> str:
         markersize=4,
     )
     axes.set(
-        xlabel="probability of the label [%]", ylabel="pixels that are right [%]",
-        xlim=(0, 100), ylim=(0, 100),
+        xlabel="probability of the label [%]",
+        ylabel="pixels that are right [%]",
+        xlim=(0, 100),
+        ylim=(0, 100),
     )
     soften(axes)
     return to_svg(figure)
@@ -67,9 +69,7 @@ def _draw_coverage(calibration: Calibration) -> str:
         color=COLORS[2],
         linewidth=1.8,
     )
-    axes.set(
-        xlabel="pixels kept, the surest first [%]", ylabel="of these right [%]", xlim=(0, 100)
-    )
+    axes.set(xlabel="pixels kept, the surest first [%]", ylabel="of these right [%]", xlim=(0, 100))
     soften(axes)
     return to_svg(figure)
 

@@ -128,9 +128,7 @@ def _shrink_mask(mask: Mask) -> Mask:
     return np.asarray(cv2.resize(mask, _small_size(mask.shape), interpolation=cv2.INTER_NEAREST))
 
 
-def _mark(
-    picture: Picture, marks: Mapping[tuple[int, int, int], npt.NDArray[np.bool_]]
-) -> Picture:
+def _mark(picture: Picture, marks: Mapping[tuple[int, int, int], npt.NDArray[np.bool_]]) -> Picture:
     """Paint regions over the picture in faint grey."""
     grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     marked = np.asarray(cv2.addWeighted(grey, 0.45, np.full_like(grey, 235), 0.55, 0))

@@ -16,6 +16,7 @@ from segnext.report.bootstrap import (
     mean_defined,
     resample_iou,
 )
+from segnext.report.boundaries import WIDTHS
 from segnext.report.figures import (
     FORMAT,
     Behind,
@@ -29,7 +30,6 @@ from segnext.report.figures import (
     Starts,
     SuspectFigures,
 )
-from segnext.report.boundaries import WIDTHS
 from segnext.report.observing import Subject
 from segnext.report.sizes import SIZES
 from segnext.report.tally import Tally
@@ -215,9 +215,7 @@ def _describe_sizes(names: Sequence[str], tally: Tally) -> tuple[SizeFigures, ..
     return tuple(figures)
 
 
-def _list_confusions(
-    names: Sequence[str], setting: Setting, tally: Tally
-) -> tuple[Confusion, ...]:
+def _list_confusions(names: Sequence[str], setting: Setting, tally: Tally) -> tuple[Confusion, ...]:
     wrong = tally.scores.confusion.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS]

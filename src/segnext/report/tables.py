@@ -61,10 +61,7 @@ def write_report_tables(report: Report) -> dict[str, bytes]:
         )
         tables["coverage.csv"] = _write(
             ["confidence", "coverage", "accuracy"],
-            (
-                [one.confidence, one.coverage, one.accuracy]
-                for one in report.calibration.coverage
-            ),
+            ([one.confidence, one.coverage, one.accuracy] for one in report.calibration.coverage),
         )
     return tables
 
@@ -81,10 +78,7 @@ def write_duel_tables(duel: Duel) -> dict[str, bytes]:
         ),
         "pictures.csv": _write(
             ["picture", "group", "first", "second", "difference"],
-            (
-                [one.name, one.group, one.first, one.second, one.difference]
-                for one in duel.pictures
-            ),
+            ([one.name, one.group, one.first, one.second, one.difference] for one in duel.pictures),
         ),
     }
 
