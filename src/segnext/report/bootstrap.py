@@ -70,7 +70,8 @@ def iou_of(counts: npt.NDArray[np.int64] | Floats) -> Floats:
     """Return IoU (., L) of counts (., 3, L), `nan` where a label is in neither."""
     right, true, predicted = counts[..., 0, :], counts[..., 1, :], counts[..., 2, :]
     either = np.asarray(true + predicted - right, np.float64)
-    return np.divide(right, either, out=np.full(either.shape, np.nan), where=either > 0)
+    undefined = np.full(either.shape, np.nan)
+    return np.asarray(np.divide(right, either, out=undefined, where=either > 0))
 
 
 def mean_defined(values: Floats) -> Floats:
@@ -78,7 +79,8 @@ def mean_defined(values: Floats) -> Floats:
     defined = ~np.isnan(values)
     count = defined.sum(axis=-1)
     total = np.where(defined, values, 0).sum(axis=-1)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    undefined = np.full(total.shape, np.nan)
+    return np.asarray(np.divide(total, count, out=undefined, where=count > 0))
 
 
 def resample_iou(counts: Counts, units: Units) -> Floats:

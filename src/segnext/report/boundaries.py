@@ -56,7 +56,8 @@ class BoundaryCounts:
     def iou(self) -> npt.NDArray[np.float64]:
         """Boundary IoU (w, L), `nan` for labels without a border."""
         undefined = np.full(self.shared.shape, np.nan)
-        return np.divide(self.shared, self.either, out=undefined, where=self.either > 0)
+        found = np.divide(self.shared, self.either, out=undefined, where=self.either > 0)
+        return np.asarray(found)
 
 
 def near_border(mask: npt.NDArray[Any], width: int, ignore_index: int) -> npt.NDArray[np.bool_]:

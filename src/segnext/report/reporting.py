@@ -45,10 +45,10 @@ Model = Source | Sequence[Source]
 OnImage = Callable[[int, int], None]
 
 
-def write_report(
+def make_report(
     model: Model,
     data: str | Path | Folder,
-    out: str | Path,
+    out: str | Path | None = None,
     *,
     name: str | None = None,
     split: str = "val",
@@ -60,12 +60,13 @@ def write_report(
     seeds: int | None = None,
     on_image: OnImage = lambda _done, _total: None,
 ) -> Report:
-    """Score a model on a split and write a folder that explains the score.
+    """Score a model on a split, and find out what the score is made of.
 
     Args:
         model: As in `segnext.evaluate`.
         data: Folder or data.yaml, or for other options what `open_folder` returned.
-        out: Folder of the report; an older report there is replaced.
+        out: Folder for a page and its figures, over an older report; nothing is written if not
+            given.
         name: What to call the model; where it was opened from if not given.
         split: Which split.
         protocol: As in `segnext.evaluate`.
@@ -81,7 +82,7 @@ def write_report(
         WeightsError: The weights cannot be loaded.
         UsageError: A value is out of range, or `out` holds another page.
     """
-    out = check_out(Path(out))
+    out = None if out is None else check_out(Path(out))
     folder = data if isinstance(data, Folder) else open_folder(data)
     subject, found = _open(model, folder, name, protocol, dataset, device, backend)
     if seeds is not None:
@@ -98,6 +99,8 @@ def write_report(
         assert report.miou is not None
         starts = measure_starts(subject, images, seeds=seeds, fixed=report.miou, on_image=on_image)
         report = summarize(subject, setting, tally, report.cost, starts)
+    if out is None:
+        return report
     plots = draw_plots(report)
     strips = draw_report_strips(report, images, tally.scores.packed, classes)
     files = {
@@ -168,8 +171,8 @@ def compare_models(
         strips: dict[int, Strip] = {}
         for number, reading in read_ahead(images.__getitem__, sorted({*worse, *better})):
             item = reading.result()
-            masks = (unpack_mask(tally.packed[number]) for tally in tallies)
-            strips[number] = draw_change(item["image"], item["mask"], *masks, classes)
+            before, after = (unpack_mask(tally.packed[number]) for tally in tallies)
+            strips[number] = draw_change(item["image"], item["mask"], before, after, classes)
         _write(out, files, build_duel_page(duel, classes, strips))
     return duel
 

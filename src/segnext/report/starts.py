@@ -62,7 +62,8 @@ def check_starts(subject: Subject, seeds: int) -> list[Decomposition]:
     """Return the decompositions of a model.
 
     Raises:
-        UsageError: There are none, the backend does not run the model itself, or `seeds` is below 1.
+        UsageError: There are none, the backend does not run the model itself, or `seeds` is
+            below 1.
     """
     if seeds < 1:
         msg = f"--seeds {seeds}: at least 1"

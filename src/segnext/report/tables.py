@@ -4,7 +4,8 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from segnext.report.figures import Duel, Interval, Report
+from segnext.report.bootstrap import Interval
+from segnext.report.figures import Duel, Report
 
 
 def write_report_tables(report: Report) -> dict[str, bytes]:
@@ -17,8 +18,17 @@ def write_report_tables(report: Report) -> dict[str, bytes]:
             + [f"boundary_iou_{width}px" for width in widths]
             + ["pixels", "images"],
             (
-                [one.name, one.iou, *_ends(one.interval), one.precision, one.recall, one.dice]
-                + [*one.boundary_iou, one.pixels, one.images]
+                [
+                    one.name,
+                    one.iou,
+                    *_ends(one.interval),
+                    one.precision,
+                    one.recall,
+                    one.dice,
+                    *one.boundary_iou,
+                    one.pixels,
+                    one.images,
+                ]
                 for one in report.classes
             ),
         ),
@@ -34,17 +44,42 @@ def write_report_tables(report: Report) -> dict[str, bytes]:
             ([name, *row] for name, row in zip(names, report.confusion, strict=True)),
         ),
         "pictures.csv": _write(
-            ["picture", "group", "miou", "pixel_accuracy", "pixels", "wrong"]
-            + ["confidence", "seconds"],
+            [
+                "picture",
+                "group",
+                "miou",
+                "pixel_accuracy",
+                "pixels",
+                "wrong",
+                "confidence",
+                "seconds",
+            ],
             (
-                [one.name, one.group, one.miou, one.pixel_accuracy, one.pixels, one.wrong]
-                + [one.confidence, one.seconds]
+                [
+                    one.name,
+                    one.group,
+                    one.miou,
+                    one.pixel_accuracy,
+                    one.pixels,
+                    one.wrong,
+                    one.confidence,
+                    one.seconds,
+                ]
                 for one in report.pictures
             ),
         ),
         "suspects.csv": _write(
-            ["picture", "left", "top", "width", "height", "pixels", "truth", "prediction"]
-            + ["confidence"],
+            [
+                "picture",
+                "left",
+                "top",
+                "width",
+                "height",
+                "pixels",
+                "truth",
+                "prediction",
+                "confidence",
+            ],
             (
                 [one.picture, *one.box, one.pixels, one.truth, one.prediction, one.confidence]
                 for one in report.suspects
