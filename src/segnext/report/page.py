@@ -289,9 +289,7 @@ def _write_cost(report: Report) -> str:
     ]
     if cost.peak_device_memory_mb is not None:
         facts.append((f"{cost.peak_device_memory_mb:,.0f} MB", "peak memory on the device"))
-    return write_facts(facts) + paragraph(
-        f"{cost.backend} on {cost.device}, while it was measured."
-    )
+    return write_facts(facts) + paragraph(f"{cost.backend} on {cost.device}.")
 
 
 def _write_method(report: Report) -> str:
