@@ -88,6 +88,8 @@ def test_two_models_are_compared(scenes: Path, scene_weights: Path, tmp_path: Pa
         "pictures.csv",
     }
     assert compare_models(scene_weights, scene_weights, scenes, device="cpu").difference == 0
+    make_report(scene_weights, scenes, out, device="cpu")
+    assert files_in(out) == FILES  # nothing of the comparison stays beside the newer page
 
 
 def test_other_pages_are_left_alone(scenes: Path, scene_weights: Path, tmp_path: Path) -> None:

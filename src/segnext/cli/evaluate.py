@@ -103,7 +103,6 @@ def evaluate(
     from segnext.inference import open_networks
     from segnext.inference.protocols import find_dataset
     from segnext.metrics import compute_metrics
-    from segnext.report import PAGE, Duel, Report, compare_models, make_report, to_dict
     from segnext.weights import spec_of
 
     _check_together(protocol, report, compare, seeds)
@@ -142,6 +141,8 @@ def evaluate(
         result: Comparison | Evaluation | Duel
         found: Report | None = None
         if compare is not None:
+            from segnext.report import compare_models
+
             others = open_networks(
                 compare, backend=backend, device=device, threads=threads, precision=precision
             )
@@ -156,6 +157,8 @@ def evaluate(
                 **options,
             )
         elif report is not None or seeds is not None:
+            from segnext.report import make_report
+
             found = make_report(
                 networks, folder, report, name=weights, protocol=chosen, seeds=seeds, **options
             )
@@ -168,20 +171,21 @@ def evaluate(
         else:
             result = run_evaluation(networks, folder, protocol=chosen, **options)
     if as_json:
-        added = {} if found is None else {key: to_dict(found)[key] for key in ADDED_BY_REPORT}
-        typer.echo(
-            json.dumps((to_dict(result) if isinstance(result, Duel) else result.to_dict()) | added)
-        )
+        known = {} if found is None else found.to_dict()
+        added = {key: value for key, value in known.items() if key in ADDED_BY_REPORT}
+        typer.echo(json.dumps(result.to_dict() | added))
         return
     if isinstance(result, Comparison):
         _print_comparison(result)
-    elif isinstance(result, Duel):
-        _print_duel(result)
-    else:
+    elif isinstance(result, Evaluation):
         _print_tables(result)
+    else:
+        _print_duel(result)
     if found is not None:
         _print_found(found)
     if report is not None:
+        from segnext.report import PAGE
+
         _print_line(f"page: {report / PAGE}")
 
 

@@ -2,7 +2,7 @@
 
 from segnext.report.duel import is_win
 from segnext.report.duel import judge as judge_duel
-from segnext.report.figures import Duel, Report, Starts, to_dict
+from segnext.report.figures import Duel, Report, Starts
 from segnext.report.page import judge
 from segnext.report.reporting import PAGE, compare_models, make_report
 
@@ -16,5 +16,4 @@ __all__ = [
     "judge",
     "judge_duel",
     "make_report",
-    "to_dict",
 ]

@@ -248,6 +248,10 @@ class Report:
     cost: Cost
     starts: Starts | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready description; undefined values are `None`."""
+        return _to_dict(self)
+
 
 @dataclass(frozen=True)
 class ClassChange:
@@ -319,15 +323,14 @@ class Duel:
     classes: tuple[ClassChange, ...]
     pictures: tuple[PictureChange, ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready description; undefined values are `None`."""
+        return _to_dict(self)
+
 
 def to_json(figures: Report | Duel) -> bytes:
     """Return figures as JSON."""
     return TypeAdapter(type(figures)).dump_json(figures, indent=1)
-
-
-def to_dict(figures: Report | Duel) -> dict[str, Any]:
-    """Return figures as what JSON can hold."""
-    return TypeAdapter(type(figures)).dump_python(figures, mode="json")  # type: ignore[no-any-return]
 
 
 def schema_of(kind: type[Report] | type[Duel]) -> bytes:
@@ -335,3 +338,7 @@ def schema_of(kind: type[Report] | type[Duel]) -> bytes:
     schema = TypeAdapter(kind).json_schema(mode="serialization")
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return json.dumps(dialect | schema, indent=1).encode()
+
+
+def _to_dict(figures: Report | Duel) -> dict[str, Any]:
+    return TypeAdapter(type(figures)).dump_python(figures, mode="json")  # type: ignore[no-any-return]

@@ -40,6 +40,21 @@ from segnext.storage import write_atomically
 from segnext.weights import spec_of
 
 PAGE = "index.html"
+# What only some reports have, or only comparisons: must not stay beside a page that is newer.
+_NOT_ALWAYS = (
+    "report.json",
+    "report.schema.json",
+    "sizes.csv",
+    "confusion.csv",
+    "suspects.csv",
+    "reliability.csv",
+    "coverage.csv",
+    "plots/pictures.svg",
+    "plots/reliability.svg",
+    "plots/coverage.svg",
+    "comparison.json",
+    "comparison.schema.json",
+)
 
 Model = Source | Sequence[Source]
 OnImage = Callable[[int, int], None]
@@ -224,6 +239,11 @@ def _peaks(subject: Subject) -> tuple[float, float | None]:
 
 
 def _write(out: Path, files: Mapping[str, bytes], page: str) -> None:
-    # The page comes last: where it is, everything is.
-    for name, content in {**files, PAGE: page.encode()}.items():
+    ours = (out / PAGE).exists()  # and so are all of these; see `check_out`
+    for name, content in files.items():
         write_atomically(out / name, content)
+    for name in _NOT_ALWAYS:
+        if ours and name not in files:
+            (out / name).unlink(missing_ok=True)
+    # The page comes last: where it is, everything is.
+    write_atomically(out / PAGE, page.encode())
