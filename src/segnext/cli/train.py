@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from segnext.cli.options import (
     Budget,
@@ -93,6 +94,13 @@ def train(
         typer.Option(help="Recipe of the paper, such as ade20k/segnext_tiny; list shows all."),
     ] = None,
     overrides: Overrides = None,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report/--no-report",
+            help="At the end, explain the best weights' score in RUN/report.",
+        ),
+    ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
     """Train a model. Whatever is not given is chosen for the data and the machine, and explained.
@@ -107,6 +115,7 @@ def train(
 
     Exit codes: 0 done, 1 failed, 2 wrong use, 130 stopped by Ctrl-C and 143 by SIGTERM, saved.
     """
+    from segnext.report.after_training import is_main_process, try_report
     from segnext.training.arguments import parse_overrides, read_config
     from segnext.training.cross_validation import cross_validate
     from segnext.training.recipes import apply_recipe
@@ -155,11 +164,14 @@ def train(
         cross_validate(folds=folds, out=out, quiet=quiet, **told)
     else:
         options |= {"folds": folds} if folds is not None else {}
-        run_training(resume=resume, out=out, dry_run=dry_run, quiet=quiet, **options)
+        run = run_training(resume=resume, out=out, dry_run=dry_run, quiet=quiet, **options)
+        if report and not dry_run and is_main_process():
+            said = try_report(run)
+            if not quiet:
+                Console().print(said, highlight=False, markup=False, soft_wrap=True)
 
 
 def _print_recipes() -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from segnext.training.recipes import list_recipes, read_recipe

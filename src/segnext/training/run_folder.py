@@ -8,6 +8,7 @@ runs/roads-segnext_tiny-1/
     per_class.csv          IoU, accuracy and Dice of every class at the best validation
     samples/step_000400.png    photo, truth, prediction at each validation
     contact_sheet.png      the same, for the best weights, at the end
+    report/                what the best score is made of; by the command, see `segnext.report`
     best.safetensors       weights of the best validation, for evaluate and predict
     last.safetensors       weights of the last validation
     best/step_000400.safetensors  weights of the best validations, with keep_best above 1
