@@ -31,7 +31,9 @@ def run_ahead(items: Generator[Item], *, depth: int = 2, lossy: bool = False) ->
     """
     waiting: queue.Queue[Item | _End] = queue.Queue(depth)
     stop = threading.Event()
-    thread = threading.Thread(target=_fill, args=(items, waiting, stop, lossy), daemon=True)
+    thread = threading.Thread(
+        target=_fill, args=(items, waiting, stop, lossy), name="run_ahead", daemon=True
+    )
     thread.start()
     try:
         while not isinstance(item := waiting.get(), _End):

@@ -19,7 +19,7 @@ from segnext.errors import DataError, UsageError
 DEFAULT_FPS = 25.0
 # Without it a stream that fell silent is waited for half a minute.
 STREAM_TIMEOUT_MS = 10_000
-# What videos are called; anything else may be opened, too.
+# What `segnext predict` takes for videos; here the content decides.
 VIDEO_SUFFIXES = frozenset(
     {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv"}
 )

