@@ -14,7 +14,6 @@ from PIL import Image
 from pictures import save_picture
 from segnext.data.synthetic import draw_scene
 from segnext.errors import DataError, SegnextError, UsageError
-from segnext.models import SegNeXt
 from segnext.predict import Predictor, open_footage, write_video
 from segnext.stopping import StoppedError
 from videos import FakeCamera, count_stages, draw_frames, read_clip, write_clip
@@ -214,13 +213,22 @@ def test_an_error_in_any_stage_stops_all_of_them(
 
 
 def test_nothing_is_made_where_the_first_frame_fails(
-    smallest_model: SegNeXt, predictor: Predictor, tmp_path: Path, out: Path
+    predictor: Predictor, tmp_path: Path, out: Path
 ) -> None:
     (tmp_path / "frames").mkdir()
     (tmp_path / "frames" / "0.png").write_bytes(b"broken")
     with pytest.raises(DataError, match=r"0\.png: not a JPEG"):
         write_video(predictor, tmp_path / "frames", out)
     assert not out.exists()
+
+
+def test_no_empty_overlay_is_left_where_the_first_mask_fails(
+    predictor: Predictor, clip: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.fsync", fail_at(0, OSError(28, "No space left"))(None))
+    with pytest.raises(SegnextError, match=r"000000\.png: cannot be written \(No space left\)"):
+        write_video(predictor, clip, out)
+    assert not [path for path in out.rglob("*") if path.suffix in {".png", ".mp4", ".avi"}]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -120,7 +120,7 @@ def video(
     _print_report(report, out, networks[0].name)
     if report.ended == "cut off":
         Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(
-            f"{source} is cut off: it should have {report.declared} frames, and {report.frames} "
+            f"{report.source} is cut off: it should have {report.declared} frames, and {report.frames} "
             f"could be read"
         )
         raise typer.Exit(1)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Literal, Self, TextIO
 
 from segnext.classes import Classes
@@ -35,6 +36,7 @@ class VideoReport:
     """What became of a video.
 
     Attributes:
+        source: What was predicted; a URL without its secrets.
         frames: Predicted and written.
         declared: Frames that the source says it has; `None` where it says nothing.
         passed: Frames of a camera or live stream that came too soon, and were let pass.
@@ -49,6 +51,7 @@ class VideoReport:
             `stopped` by a signal; `failed` by an error.
     """
 
+    source: str
     frames: int
     declared: int | None
     passed: int
@@ -103,7 +106,7 @@ def write_video(
         source = open_footage(source, predictor.spec.normalization.channels, fps=fps)
     results = run_ahead(predictor.predict_video(source, smoothing=smoothing))
     writer = _Writer(out, predictor.spec.classes, source, codec, overlay=overlay, masks=masks)
-    problem: Exception | None = None
+    problem: SegnextError | None = None
     begin = time.perf_counter()
     with listen_for_stop() as stop, writer, contextlib.closing(results):
         try:
@@ -114,26 +117,25 @@ def write_video(
                     break
         # Whatever it is: the part that is done must get its end, and the error its line.
         except Exception as error:
-            problem = error
+            problem = _in_one_line(error, source, writer.frames)
+            if not writer.frames:
+                raise problem from error
     seconds = time.perf_counter() - begin
-    if writer.frames:
-        ended = _find_ending(writer, source, limit, stopped=bool(stop.number), problem=problem)
-        report = writer.report(seconds, ended)
-        made = {
-            "source": source.name,
-            "weights": made_by,
-            "backend": predictor.backend,
-            "protocol": predictor.protocol.describe(),
-            "smoothing": smoothing,
-        }
-        write_atomically(out / "summary.json", json.dumps(made | asdict(report), indent=1).encode())
-    kept = f"; the {writer.frames} frames before are in {out}" if writer.frames else ""
+    ended = _find_ending(writer, source, limit, stopped=bool(stop.number), problem=problem)
+    report = writer.report(seconds, ended)
+    made = {
+        "weights": made_by,
+        "backend": predictor.backend,
+        "protocol": predictor.protocol.describe(),
+        "smoothing": smoothing,
+    }
+    write_atomically(out / "summary.json", json.dumps(asdict(report) | made, indent=1).encode())
+    kept = f"the {report.frames} frames before are in {out}"
     if problem is not None:
-        if isinstance(problem, SegnextError) and not writer.frames:
-            raise problem
-        raise SegnextError(_say(problem, writer, source) + kept) from problem
+        msg = f"{problem}; {kept}"
+        raise SegnextError(msg) from problem
     if stop.number:
-        msg = f"{source.name}: stopped{kept}"
+        msg = f"{report.source}: stopped; {kept}"
         raise StoppedError(msg, EXIT_CODES[signal.Signals(stop.number)])
     return report
 
@@ -178,8 +180,13 @@ class _Writer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *raised: object) -> None:
-        self._closing.close()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        raised: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._closing.__exit__(kind, raised, traceback)
 
     def write(self, result: FramePrediction) -> None:
         """Write what was predicted of one frame."""
@@ -210,6 +217,7 @@ class _Writer:
         height, width = self._last.image.shape[:2]
         counted = max(1, self.frames - 1)
         return VideoReport(
+            source=self._footage.name,
             frames=self.frames,
             declared=self._footage.count,
             passed=self._last.index + 1 - self.frames,
@@ -251,7 +259,7 @@ def _find_ending(
     limit: int | None,
     *,
     stopped: bool,
-    problem: Exception | None,
+    problem: SegnextError | None,
 ) -> Ending:
     if problem is not None:
         return "failed"
@@ -264,11 +272,11 @@ def _find_ending(
     return "cut off" if declared - writer.frames > max(1, declared // 100) else "complete"
 
 
-def _say(problem: Exception, writer: _Writer, footage: Footage) -> str:
-    if isinstance(problem, SegnextError):
-        return str(problem)
-    first_line = str(problem).strip().partition("\n")[0]
-    return f"{footage.name}, frame {writer.frames}: {type(problem).__name__}: {first_line}"
+def _in_one_line(error: Exception, footage: Footage, done: int) -> SegnextError:
+    if isinstance(error, SegnextError):
+        return error
+    first_line = str(error).strip().partition("\n")[0]
+    return SegnextError(f"{footage.name}, frame {done}: {type(error).__name__}: {first_line}")
 
 
 def _smaller(count: int | None, limit: int | None) -> int | None:
