@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from pictures import save_picture
-from segnext.data.synthetic import draw_scene
 from segnext.errors import DataError, SegnextError, UsageError
 from segnext.predict import Predictor, open_footage, write_video
 from segnext.stopping import StoppedError
@@ -127,8 +126,8 @@ def test_only_what_is_wanted(predictor: Predictor, clip: Path, out: Path) -> Non
 
 
 def test_masks_of_a_folder_have_the_frames_names(predictor: Predictor, tmp_path: Path) -> None:
-    for number in (9, 10):
-        save_picture(tmp_path / "frames" / f"shot_{number}.png", draw_scene(number, 64, 48)[0])
+    for number, frame in zip((9, 10), draw_frames(2), strict=True):
+        save_picture(tmp_path / "frames" / f"shot_{number}.png", frame)
     out = tmp_path / "out"
     report = write_video(predictor, tmp_path / "frames", out, fps=5)
     assert (report.frames, report.fps) == (2, 5)

@@ -120,8 +120,8 @@ def video(
     _print_report(report, out, networks[0].name)
     if report.ended == "cut off":
         Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(
-            f"{report.source} is cut off: it should have {report.declared} frames, and {report.frames} "
-            f"could be read"
+            f"{report.source} is cut off: it should have {report.declared} frames, and "
+            f"{report.frames} could be read"
         )
         raise typer.Exit(1)
 
