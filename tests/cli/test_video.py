@@ -93,15 +93,18 @@ def test_ctrl_c_leaves_a_video_that_plays(scene_weights: Path, tmp_path: Path) -
     clip, out = write_clip(tmp_path / "long.avi", draw_frames(5000)), tmp_path / "out"
     words = [sys.executable, "-m", "segnext", "video", str(scene_weights), str(clip)]
     words += ["--out", str(out), "--backend", "folded", "--threads", "1"]
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=os.environ)
     timings = out / "timings.csv"
-    deadline = time.monotonic() + 60
-    while not (timings.exists() and timings.read_text().count("\n") > 3):
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    deadline = time.monotonic() + 300
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
+        try:
+            while not (timings.exists() and timings.read_text().count("\n") > 3):
+                assert time.monotonic() < deadline
+                assert process.poll() is None
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=300)
+        finally:
+            process.kill()
     assert process.returncode == 130, said
     done = json.loads((out / "summary.json").read_text())["frames"]
     assert 3 <= done < 5000
