@@ -14,6 +14,7 @@ LAYERS = {
     "classes": 0,
     "protocol": 0,
     "spec": 0,
+    "stopping": 0,
     "storage": 0,
     "drawing": 0,
     "models": 1,
@@ -44,6 +45,7 @@ WITHIN_LAYER_0 = {
     "classes": {"errors"},
     "protocol": {"errors"},
     "spec": {"errors", "classes", "protocol"},
+    "stopping": {"errors"},
     "storage": {"errors"},
     "drawing": {"errors", "classes", "storage"},
 }

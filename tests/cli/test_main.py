@@ -11,7 +11,8 @@ from typer.testing import CliRunner, Result
 from segnext import __version__
 from segnext.cli.main import app
 
-COMMANDS = ["plan", "train", "evaluate", "predict", "import-weights", "models", "data synthetic"]
+COMMANDS = ["plan", "train", "evaluate", "predict", "video", "import-weights", "models"]
+COMMANDS += ["data synthetic"]
 
 
 def call(*words: object) -> Result:

@@ -32,6 +32,7 @@ from segnext.cli.runs import compare_runs, list_runs, show_run
 from segnext.cli.serve import serve
 from segnext.cli.synthetic import synthetic
 from segnext.cli.train import train
+from segnext.cli.video import video
 from segnext.errors import SegnextError
 
 
@@ -67,6 +68,7 @@ app.command()(plan)
 app.command()(train)
 app.command()(evaluate)
 app.command()(predict)
+app.command()(video)
 app.command()(export)
 app.command()(serve)
 app.command()(benchmark)

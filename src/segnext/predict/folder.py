@@ -13,6 +13,7 @@ from typing import Any
 from segnext.data import IMAGE_SUFFIXES
 from segnext.data.reading import read_ahead
 from segnext.errors import DataError, SegnextError, UsageError
+from segnext.predict.footage import VIDEO_SUFFIXES
 from segnext.predict.predictor import Predictor
 from segnext.storage import write_atomically
 
@@ -46,7 +47,7 @@ def find_images(sources: Sequence[str | Path]) -> dict[str, Path]:
 
     Raises:
         DataError: A source does not exist, matches nothing or holds no picture.
-        UsageError: The pictures lie on different drives.
+        UsageError: The pictures lie on different drives, or a file is a video.
     """
     paths = sorted({path for source in sources for path in _expand(str(source))})
     try:
@@ -72,6 +73,9 @@ def _expand(source: str) -> list[Path]:
             raise DataError(msg)
         return found
     if path.is_file():
+        if path.suffix.lower() in VIDEO_SUFFIXES:
+            msg = f"{path} is a video: segnext video WEIGHTS {path}"
+            raise UsageError(msg)
         return [path]
     matches = [Path(match) for match in glob.glob(source, recursive=True)]  # noqa: PTH207
     files = [match for match in matches if match.is_file()]

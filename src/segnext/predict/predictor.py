@@ -1,8 +1,10 @@
 """A picture in, a mask out."""
 
+import contextlib
 import functools
 import io
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -30,6 +32,9 @@ from segnext.inference import (
 from segnext.inference.labels_only import compute_labels
 from segnext.inference.masks import Confidence, join_bands
 from segnext.inference.stacking import Stacker
+from segnext.predict.ahead import run_ahead
+from segnext.predict.footage import Footage, Frame, open_footage
+from segnext.predict.smoothing import Smoother
 from segnext.spec import ModelSpec, Protocol
 from segnext.weights import spec_of
 
@@ -115,6 +120,21 @@ class Prediction:
         drawn = io.BytesIO()
         PIL.Image.fromarray(self.overlay(legend=True)).save(drawn, format="PNG")
         return drawn.getvalue()
+
+
+@dataclass(frozen=True, eq=False)
+class FramePrediction:
+    """What was predicted of one frame of a video.
+
+    Attributes:
+        frame: The frame: its index, time, name and picture.
+        prediction: Its mask and the rest.
+        inference_ms: Milliseconds from the decoded frame to its mask.
+    """
+
+    frame: Frame
+    prediction: Prediction
+    inference_ms: float
 
 
 class Predictor:
@@ -237,6 +257,57 @@ class Predictor:
             )
             for image, logits in zip(images, self._stacker.compute(images), strict=True)
         ]
+
+    def predict_video(
+        self, source: str | Path | Footage, *, smoothing: float = 0, fps: float | None = None
+    ) -> Generator[FramePrediction]:
+        """Predict the frames of a video, folder, camera or stream, one after the other.
+
+        Frames are decoded in a thread, two ahead at most, from when the first is asked for; those
+        of cameras and live streams that come too soon are let pass. Closing the generator, or
+        leaving it, lets go of the source.
+
+        Args:
+            source: As in `segnext.predict.open_footage`, or what it returned.
+            smoothing: Share of the past in an average of class probabilities over frames, below 1;
+                0 predicts every frame as the picture that it is.
+            fps: As in `segnext.predict.open_footage`.
+
+        Raises:
+            DataError: There is no such source; while going on, a frame cannot be read.
+            UsageError: A value is out of range, or does not suit the model.
+        """
+        smoother = Smoother(smoothing) if smoothing else None
+        if smoother and any(network.output == "labels" for network in self._networks):
+            msg = (
+                "smoothing averages probabilities, and this file gives labels; export with "
+                "--output logits"
+            )
+            raise UsageError(msg)
+        if not isinstance(source, Footage):
+            source = open_footage(source, self.spec.normalization.channels, fps=fps)
+        return self._predict_frames(source, smoother)
+
+    def _predict_frames(
+        self, footage: Footage, smoother: Smoother | None
+    ) -> Generator[FramePrediction]:
+        with contextlib.closing(run_ahead(footage.frames(), lossy=footage.live)) as frames:
+            for frame in frames:
+                begin = time.perf_counter()
+                if smoother is None:
+                    prediction = self.predict(frame.image)
+                else:
+                    prediction = self._predict_smoothed(frame.image, smoother)
+                inference_ms = 1000 * (time.perf_counter() - begin)
+                yield FramePrediction(frame, prediction, inference_ms)
+
+    def _predict_smoothed(self, image: Image, smoother: Smoother) -> Prediction:
+        logits = compute_picture_logits(
+            self._networks, image, self.spec.normalization, self.protocol
+        )
+        smooth = smoother.smooth(image, logits)
+        confidence = functools.partial(compute_confidence, smooth)
+        return Prediction(image, compute_mask(smooth), self.spec.classes, confidence)
 
     @functools.cached_property
     def _stacker(self) -> Stacker:

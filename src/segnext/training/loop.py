@@ -14,13 +14,13 @@ import torch
 from torch import nn
 
 from segnext.errors import TrainingError
+from segnext.stopping import EXIT_CODES, StoppedError, listen_for_stop
 from segnext.storage import write_atomically
 from segnext.training.checkpoint import RunProgress, restore_checkpoint, write_checkpoint
 from segnext.training.display import Display
 from segnext.training.gradient_step import StepResult
 from segnext.training.processes import Processes
 from segnext.training.run_files import RunFiles
-from segnext.training.stopping import EXIT_CODES, StoppedError, listen_for_stop
 from segnext.training.tracking import Trackers
 
 

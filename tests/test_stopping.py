@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from segnext.errors import SegnextError
-from segnext.training.stopping import StoppedError, listen_for_stop
+from segnext.stopping import StoppedError, listen_for_stop
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
