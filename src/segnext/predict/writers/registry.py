@@ -1,0 +1,35 @@
+"""The annotation formats that `segnext predict --save` writes, by name."""
+
+from collections.abc import Collection, Mapping
+
+from segnext.errors import UsageError, describe_unknown
+from segnext.predict.prediction import PICTURES
+from segnext.predict.writers.coco import POLYGONS, RUNS
+from segnext.predict.writers.cvat import CVAT
+from segnext.predict.writers.label_studio import LABEL_STUDIO
+from segnext.predict.writers.labelme import LABELME
+from segnext.predict.writers.writer import Writer
+from segnext.predict.writers.yolo import YOLO
+
+WRITERS: Mapping[str, Writer] = {
+    "coco": POLYGONS,
+    "coco-rle": RUNS,
+    "labelme": LABELME,
+    "cvat": CVAT,
+    "label-studio": LABEL_STUDIO,
+    "yolo": YOLO,
+}
+
+OUTPUTS = (*PICTURES, "areas", *WRITERS)
+"""Everything that can be written of predictions."""
+
+
+def check_outputs(names: Collection[str]) -> None:
+    """Refuse what is no output.
+
+    Raises:
+        UsageError: A name is none of `OUTPUTS`.
+    """
+    for name in names:
+        if name not in OUTPUTS:
+            raise UsageError(describe_unknown("output", name, OUTPUTS))
