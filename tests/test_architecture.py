@@ -183,6 +183,7 @@ COVERED_BY = {
     "inference/graphs.py": "inference/backends/test_openvino_runtime.py",
     "inference/scores.py": "inference/test_masks.py",
     "inference/scoring.py": "evaluation/test_evaluation.py",
+    "predict/writers/writer.py": "predict/test_annotations.py",
     "training/display.py": "cli/test_main.py",
     "training/config.py": "training/test_arguments.py",
     "training/gradient_step.py": "training/test_learner.py",

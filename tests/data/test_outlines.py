@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco_mask
 
-from segnext.data.shapes import Polygon
 from segnext.data.outlines import find_regions, trace_region
+from segnext.data.shapes import Polygon
 
 
 def fill(mask: np.ndarray) -> np.ndarray:

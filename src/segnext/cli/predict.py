@@ -83,7 +83,7 @@ def predict(
         suggest_pictures,
         write_suggestions,
     )
-    from segnext.predict.writers.registry import check_outputs
+    from segnext.predict.writers.registry import check_outputs, list_places
     from segnext.weights import member_files, spec_of
 
     outputs = [name.strip() for name in save.split(",") if name.strip()]
@@ -125,16 +125,20 @@ def predict(
             kept = {name: path for name, path in images.items() if name in finished}
             suggestions = suggest_pictures(out, kept, spec.classes, suggest)
             write_suggestions(out / "suggest.csv", suggestions)
-    _print_report(report, out, networks[0].name)
+    if confidence or suggest is not None:
+        outputs.append("confidence")
+    written = [out / place for place in list_places(outputs)]
+    if suggest is not None:
+        written.append(out / "suggest.csv")
+    _print_report(report, written, networks[0].name)
     if report.failed:
         raise typer.Exit(1)
 
 
-def _print_report(report: "Report", out: Path, backend: str) -> None:
+def _print_report(report: "Report", written: list[Path], backend: str) -> None:
     skipped = f", {len(report.skipped)} were there already" if report.skipped else ""
     Console(soft_wrap=True, highlight=False).print(
-        f"{len(report.done)} predicted by {backend}{skipped}: {out / 'masks'}, {out / 'overlays'}, "
-        f"{out / 'areas.json'}"
+        f"{len(report.done)} predicted by {backend}{skipped}: {', '.join(map(str, written))}"
     )
     errors = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
     if report.failed:

@@ -4,8 +4,8 @@ Uncertainty of a picture is the mean, over its pixels, of 1 less the probability
 "least confident" rule (Settles, Active Learning Literature Survey, 2009, section 3.1). Taking the
 most uncertain pictures alone gives frame after frame of one scene. So they are taken one by one as
 in the greedy k-center rule (Sener and Savarese, Active Learning for Convolutional Neural Networks:
-A Core-Set Approach, ICLR 2018): the next picture is the one with the largest distance to the nearest
-of those taken, here times its uncertainty. The product is ours.
+A Core-Set Approach, ICLR 2018): next comes the picture with the largest distance to the nearest of
+those taken, here times its uncertainty. The product is ours.
 
 Distance, 0-1, is the mean of two: how much of the picture has another label, by the shares of
 classes in the cells of a grid; and how different thumbnails are. Neither needs the network, so
@@ -118,7 +118,9 @@ def _choose(described: list[_Described], count: int) -> list[tuple[int, float]]:
     chosen: list[tuple[int, float]] = []
     while len(chosen) < min(count, len(described)):
         # Where all are copies of chosen ones, uncertainty decides.
-        best = max(np.flatnonzero(left), key=lambda i: (uncertainty[i] * nearest[i], uncertainty[i]))
+        best = max(
+            np.flatnonzero(left), key=lambda i: (uncertainty[i] * nearest[i], uncertainty[i])
+        )
         chosen.append((int(best), float(nearest[best])))
         left[best] = False
         moved = np.abs(layouts - layouts[best]).sum(axis=1) / 2

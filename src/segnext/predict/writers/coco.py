@@ -15,6 +15,7 @@ from segnext.classes import Classes
 from segnext.data.formats.coco_rle import pack_counts
 from segnext.data.outlines import Region
 from segnext.data.shapes import Runs
+from segnext.predict.writers.data_yaml import write_data_yaml
 from segnext.predict.writers.labelled import Labelled
 from segnext.predict.writers.writer import Writer
 from segnext.storage import replace_atomically
@@ -98,6 +99,7 @@ def _write(folder: Path, pictures: Iterable[Labelled], classes: Classes, *, rle:
                 count += 1
         # Last, since only now all sizes are known; they are few.
         file.write('],\n"images": ' + json.dumps(images) + "}\n")
+    write_data_yaml(folder, classes, {"format": "coco"})
 
 
 POLYGONS = Writer("coco", write_folder=_write_polygons)

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from segnext.classes import Classes, Color
 from segnext.data.shapes import Runs
+from segnext.predict.writers.data_yaml import write_data_yaml
 from segnext.predict.writers.labelled import Labelled
 from segnext.predict.writers.writer import Writer
 from segnext.storage import replace_atomically, write_atomically
@@ -27,13 +28,14 @@ def _write(folder: Path, pictures: Iterable[Labelled], classes: Classes) -> None
         file.write("<version>1.1</version>\n")
         file.write(_as_text(_describe_labels(classes)))
         for number, picture in enumerate(pictures):
-            file.write(_as_text(describe_image(picture, number)))
+            file.write(_as_text(_describe_image(picture, number)))
         file.write("</annotations>\n")
     labels = [
         {"name": name, "color": _hex(color), "type": "any", "attributes": []}
         for name, color in zip(classes.label_names, classes.label_colors, strict=True)
     ]
     write_atomically(folder / "labels.json", json.dumps(labels, indent=1).encode())
+    write_data_yaml(folder, classes, {"format": "cvat"})
 
 
 def _describe_labels(classes: Classes) -> Element:
@@ -48,7 +50,7 @@ def _describe_labels(classes: Classes) -> Element:
     return meta
 
 
-def describe_image(picture: Labelled, number: int) -> Element:
+def _describe_image(picture: Labelled, number: int) -> Element:
     """Return the element of a picture."""
     height, width = picture.mask.shape
     image = Element(

@@ -16,6 +16,7 @@ import numpy as np
 
 from segnext.classes import Classes
 from segnext.data.formats.brush_rle import encode_brush
+from segnext.predict.writers.data_yaml import write_data_yaml
 from segnext.predict.writers.labelled import Labelled, drawn_labels
 from segnext.predict.writers.writer import Writer
 from segnext.storage import replace_atomically, write_atomically
@@ -24,7 +25,7 @@ from segnext.storage import replace_atomically, write_atomically
 _BRUSH, _IMAGE = "label", "image"
 
 
-def describe_task(picture: Labelled) -> dict[str, Any]:
+def _describe_task(picture: Labelled) -> dict[str, Any]:
     """Return the task of a picture."""
     return {
         "data": {_IMAGE: "/data/local-files/?d=" + quote(picture.file_name)},
@@ -63,9 +64,11 @@ def _write(folder: Path, pictures: Iterable[Labelled], classes: Classes) -> None
         file.write("[")
         for number, picture in enumerate(pictures):
             file.write(",\n" if number else "\n")
-            json.dump(describe_task(picture), file, separators=(",", ":"))
+            json.dump(_describe_task(picture), file, separators=(",", ":"))
         file.write("]\n")
     write_atomically(folder / "label_config.xml", _describe_interface(classes))
+    names = [classes.label_names[label] for label in drawn_labels(classes)]
+    write_data_yaml(folder, classes, {"format": "label_studio", "options": {"classes": names}})
 
 
 def _describe_interface(classes: Classes) -> bytes:

@@ -6,9 +6,13 @@ since LabelMe's polygons know no holes.
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from segnext.predict.writers.labelled import Labelled
+from segnext.classes import Classes
+from segnext.predict.writers.data_yaml import write_data_yaml
+from segnext.predict.writers.labelled import Labelled, drawn_labels
 from segnext.predict.writers.writer import Writer
 
 # Whose fields these are.
@@ -19,7 +23,7 @@ def encode_labelme(picture: Labelled, path: Path) -> bytes:
     """Return the file of a picture, which names the picture as seen from `path`."""
     height, width = picture.mask.shape
     names = picture.classes.label_names
-    shapes = []
+    shapes: list[dict[str, Any]] = []
     for region in picture.regions():
         outline = region.outline()
         shapes.append(
@@ -52,4 +56,9 @@ def _relative(picture: Path, folder: Path) -> str:
         return picture.resolve().as_posix()
 
 
-LABELME = Writer("labelme", "{name}.json", encode_labelme)
+def _write_classes(folder: Path, _pictures: Iterable[Labelled], classes: Classes) -> None:
+    names = [classes.label_names[label] for label in drawn_labels(classes)]
+    write_data_yaml(folder, classes, {"format": "labelme", "options": {"classes": names}})
+
+
+LABELME = Writer("labelme", "{name}.json", encode_labelme, _write_classes)

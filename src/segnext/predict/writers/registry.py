@@ -33,3 +33,11 @@ def check_outputs(names: Collection[str]) -> None:
     for name in names:
         if name not in OUTPUTS:
             raise UsageError(describe_unknown("output", name, OUTPUTS))
+
+
+def list_places(names: Collection[str]) -> list[str]:
+    """Return what outputs write below the output folder, with what is always written."""
+    wanted = {"labels", *names}
+    places = [place for name, place in PICTURES.items() if name in wanted]
+    places += [writer.folder for name, writer in WRITERS.items() if name in wanted]
+    return [*places, "areas.json", *(["areas.csv"] if "areas" in wanted else [])]

@@ -7,12 +7,10 @@ since the format knows no holes. The number of a class is its train id.
 from collections.abc import Iterable
 from pathlib import Path
 
-import yaml
-
 from segnext.classes import Classes
+from segnext.predict.writers.data_yaml import write_data_yaml
 from segnext.predict.writers.labelled import Labelled
 from segnext.predict.writers.writer import Writer
-from segnext.storage import write_atomically
 
 
 def encode_yolo(picture: Labelled, _path: Path) -> bytes:
@@ -21,20 +19,20 @@ def encode_yolo(picture: Labelled, _path: Path) -> bytes:
     lines = []
     for region in picture.regions():
         outline = region.outline()
-        shares = [value / size for value, size in zip(outline, [width, height] * (len(outline) // 2), strict=True)]
-        lines.append(" ".join([str(region.label), *map(_format, shares)]) + "\n")
+        points = zip(outline[::2], outline[1::2], strict=True)
+        shares = [f"{_share(x, width)} {_share(y, height)}" for x, y in points]
+        lines.append(f"{region.label} {' '.join(shares)}\n")
     return "".join(lines).encode()
 
 
-def _format(share: float) -> str:
-    # The usual six digits would miss the edges of pixels in pictures of more than 3,900.
-    return f"{share:.9f}".rstrip("0").rstrip(".")
+def _share(value: int, size: int) -> str:
+    # The usual six digits miss the edges of pixels where a side has more than 3,900.
+    return f"{value / size:.9f}".rstrip("0").rstrip(".")
 
 
 def _write_names(folder: Path, _pictures: Iterable[Labelled], classes: Classes) -> None:
-    content = {"path": ".", "train": "images", "names": dict(enumerate(classes.label_names))}
-    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-    write_atomically(folder / "data.yaml", text.encode())
+    names = dict(enumerate(classes.label_names))
+    write_data_yaml(folder, classes, {"train": "images", "names": names})
 
 
 YOLO = Writer("yolo", "labels/{name}.txt", encode_yolo, _write_names)
