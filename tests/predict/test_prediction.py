@@ -26,9 +26,9 @@ def refuse() -> np.ndarray:
 def test_contours_change_nothing_but_boundaries() -> None:
     drawn = predict().contours()
     changed = (drawn != 90).any(axis=2)
-    assert changed.all(axis=1).nonzero()[0].tolist() == [99]
-    assert changed.any(axis=1).sum() == 1
-    assert drawn[99, 5].tolist() == [0, 0, 255]
+    assert changed.all(axis=1).nonzero()[0].tolist() == [99, 100]
+    assert changed.any(axis=1).sum() == 2
+    assert drawn[99:101, 5].tolist() == [[0, 0, 255], [255, 0, 0]]
 
 
 def test_every_output_has_its_folder(tmp_path: Path) -> None:
