@@ -134,7 +134,8 @@ def write_suggestions(path: Path, suggestions: list[Suggestion]) -> None:
     """Write a CSV, the most useful picture first, complete or not at all."""
     with (
         replace_atomically(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
+        # Names that are no UTF-8 keep their bytes.
+        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
         table = csv.writer(file)
         table.writerow(("rank", "image", "uncertainty", "difference"))

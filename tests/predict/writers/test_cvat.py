@@ -7,6 +7,9 @@ from defusedxml.ElementTree import parse
 
 from round_trips import WITH_BACKGROUND, WITHOUT_BACKGROUND, assert_kept, write_annotations
 from segnext.classes import Classes
+from segnext.errors import DataError
+from segnext.predict.writers.cvat import CVAT
+from segnext.predict.writers.labelled import Labelled
 
 
 @pytest.mark.parametrize("classes", [WITH_BACKGROUND, WITHOUT_BACKGROUND])
@@ -38,3 +41,13 @@ def test_a_picture_and_its_labels(tmp_path: Path) -> None:
     labels = json.loads((folder / "labels.json").read_text())
     assert [label["name"] for label in labels] == [*WITH_BACKGROUND.names]
     assert labels[0]["color"] == "#{:02x}{:02x}{:02x}".format(*WITH_BACKGROUND.label_colors[0])
+
+
+@pytest.mark.parametrize("name", ["bell\x07", "latin\udce9"])
+def test_a_name_that_xml_cannot_hold(tmp_path: Path, name: str) -> None:
+    picture = Labelled(name, Path(f"{name}.jpg"), np.zeros((2, 2), np.uint8), WITH_BACKGROUND)
+    with pytest.raises(DataError, match=r"\.jpg' holds the character .* XML cannot hold; rename"):
+        CVAT.write_folder(tmp_path, [picture], WITH_BACKGROUND)
+    assert not any(tmp_path.iterdir())
+    with pytest.raises(DataError, match="'a class name' holds the character"):
+        CVAT.write_folder(tmp_path, [], Classes(("a", name)))

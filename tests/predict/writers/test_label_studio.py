@@ -8,6 +8,8 @@ from defusedxml.ElementTree import parse
 
 from round_trips import WITH_BACKGROUND, WITHOUT_BACKGROUND, assert_kept, write_annotations
 from segnext.classes import Classes
+from segnext.predict.writers.label_studio import LABEL_STUDIO
+from segnext.predict.writers.labelled import Labelled
 
 
 def submit(folder: Path) -> None:
@@ -38,3 +40,10 @@ def test_a_task_and_the_interface(tmp_path: Path) -> None:
     assert image.get("value") == "$image"
     assert (region["from_name"], region["to_name"]) == (brush.get("name"), image.get("name"))
     assert [label.get("value") for label in brush] == ["crop", "weed & <grass>"]
+
+
+def test_names_that_are_no_utf8(tmp_path: Path) -> None:
+    picture = Labelled("a", Path("a.jp\udce9"), np.zeros((1, 1), np.uint8), WITH_BACKGROUND)
+    LABEL_STUDIO.write_folder(tmp_path, [picture], WITH_BACKGROUND)
+    (task,) = json.loads((tmp_path / "tasks.json").read_text())
+    assert task["data"]["image"] == "/data/local-files/?d=a.jp%E9"

@@ -19,7 +19,8 @@ def write_areas(path: Path, images: Mapping[str, Mapping[str, Mapping[str, Any]]
     """
     with (
         replace_atomically(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
+        # Names that are no UTF-8 keep their bytes.
+        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
         table = csv.writer(file)
         table.writerow(COLUMNS)

@@ -5,18 +5,22 @@ constructor of a task or project takes as raw labels.
 """
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from segnext.classes import Classes, Color
 from segnext.data.shapes import Runs
+from segnext.errors import DataError
 from segnext.predict.writers.data_yaml import write_data_yaml
 from segnext.predict.writers.labelled import Labelled
 from segnext.predict.writers.writer import Writer
 from segnext.storage import replace_atomically, write_atomically
 
 _FILE = "annotations.xml"
+# Control characters, and what Python makes of file names that are no UTF-8.
+_NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def _write(folder: Path, pictures: Iterable[Labelled], classes: Classes) -> None:
@@ -84,7 +88,12 @@ def _describe_image(picture: Labelled, number: int) -> Element:
 
 
 def _as_text(element: Element) -> str:
-    return tostring(element, encoding="unicode") + "\n"
+    text = tostring(element, encoding="unicode") + "\n"
+    if found := _NOT_IN_XML.search(text):
+        name = element.get("name") or "a class name"
+        msg = f"{name!r} holds the character {found[0]!r}, which XML cannot hold; rename it"
+        raise DataError(msg)
+    return text
 
 
 def _hex(color: Color) -> str:

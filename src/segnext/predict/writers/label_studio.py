@@ -27,8 +27,10 @@ _BRUSH, _IMAGE = "label", "image"
 
 def _describe_task(picture: Labelled) -> dict[str, Any]:
     """Return the task of a picture."""
+    # Names that are no UTF-8 keep their bytes.
+    address = quote(picture.file_name, errors="surrogateescape")
     return {
-        "data": {_IMAGE: "/data/local-files/?d=" + quote(picture.file_name)},
+        "data": {_IMAGE: f"/data/local-files/?d={address}"},
         "predictions": [{"model_version": "segnext", "result": _list_regions(picture)}],
     }
 
