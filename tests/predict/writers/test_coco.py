@@ -82,6 +82,7 @@ def test_nothing_is_half_written(tmp_path: Path) -> None:
 def test_ids_count_through_all_pictures(tmp_path: Path) -> None:
     folder = write_annotations(tmp_path, "coco", WITH_BACKGROUND, hard_masks())
     content = json.loads((folder / FILE).read_text())
+    assert content["info"]["description"] == "predicted by segnext"
     numbers = [annotation["id"] for annotation in content["annotations"]]
     assert numbers == list(range(1, len(numbers) + 1))
     assert {image["file_name"] for image in content["images"]} == {

@@ -22,6 +22,7 @@ from segnext.storage import replace_atomically
 
 # The name that CVAT gives, and that readers look for.
 _FILE = "annotations/instances_default.json"
+_INFO = '{"description": "predicted by segnext"}'
 
 
 def list_categories(classes: Classes) -> list[dict[str, Any]]:
@@ -90,7 +91,7 @@ def _write(folder: Path, pictures: Iterable[Labelled], classes: Classes, *, rle:
         temporary.open("w", encoding="utf-8") as file,
     ):
         categories = json.dumps(list_categories(classes))
-        file.write(f'{{"categories": {categories},\n"annotations": [')
+        file.write(f'{{"info": {_INFO},\n"categories": {categories},\n"annotations": [')
         for image_id, picture in enumerate(pictures, 1):
             images.append(describe_image(picture, image_id))
             for annotation in list_annotations(picture, image_id, count + 1, rle=rle):
