@@ -14,5 +14,5 @@ def test_a_row_for_each_class(tmp_path: Path) -> None:
 
 
 def test_names_that_are_no_utf8(tmp_path: Path) -> None:
-    write_areas(tmp_path / "areas.csv", {"caf\udce9": {"sky": {"pixels": 1, "share": 1.0}}})
-    assert b"caf\xe9,sky,1,1.0" in (tmp_path / "areas.csv").read_bytes()
+    write_areas(tmp_path / "areas.csv", {"b\udce9": {"sky": {"pixels": 1, "share": 1.0}}})
+    assert b"b\xe9,sky,1,1.0" in (tmp_path / "areas.csv").read_bytes()
