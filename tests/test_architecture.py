@@ -190,6 +190,7 @@ COVERED_BY = {
     "report/markup.py": "report/test_page.py",
     "report/shown.py": "report/test_reporting.py",
     "report/tally.py": "report/test_summary.py",
+    "predict/writers/writer.py": "predict/test_annotations.py",
     "training/display.py": "cli/test_main.py",
     "training/config.py": "training/test_arguments.py",
     "training/gradient_step.py": "training/test_learner.py",

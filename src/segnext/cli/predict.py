@@ -34,9 +34,24 @@ def predict(
         list[str], typer.Argument(help="Pictures, folders or patterns.", show_default=False)
     ],
     out: Annotated[Path, typer.Option(help="Output folder.")] = Path("predictions"),
+    save: Annotated[
+        str,
+        typer.Option(
+            help="What to write, with commas between: labels (always), overlay, contours, "
+            "confidence, areas (CSV), coco (polygons), coco-rle, labelme, cvat, label-studio, yolo."
+        ),
+    ] = "labels,overlay",
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Also write confidence pictures.")
     ] = False,
+    suggest: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Write suggest.csv: so many of the pictures, the one whose label would teach "
+            "most first. Writes confidence pictures, too.",
+        ),
+    ] = None,
     protocol: ProtocolName = None,
     dataset: DatasetName = None,
     window: Window = None,
@@ -52,16 +67,27 @@ def predict(
 ) -> None:
     """Predict masks: a palette PNG and an overlay for each picture, and the areas of all classes.
 
-    Writes masks/, overlays/ and areas.json below the output folder. What the same weights have
-    done there is skipped. A broken file is listed at the end, with exit code 1.
+    Writes masks/, overlays/ and areas.json below the output folder, and on request files for
+    annotation programs. What the same weights have done there is skipped. A broken file is listed
+    at the end, with exit code 1.
 
-    Example: segnext predict best.safetensors photos/ extra.jpg --out masks/
+    Example: segnext predict best.safetensors photos/ extra.jpg --out masks/ --save labels,cvat
     """
     from segnext.inference import open_networks
     from segnext.inference.protocols import find_dataset
-    from segnext.predict import Predictor, find_images, fingerprint, predict_images
+    from segnext.predict import (
+        Predictor,
+        find_images,
+        fingerprint,
+        predict_images,
+        suggest_pictures,
+        write_suggestions,
+    )
+    from segnext.predict.writers.registry import check_outputs, list_places
     from segnext.weights import member_files, spec_of
 
+    outputs = [name.strip() for name in save.split(",") if name.strip()]
+    check_outputs(outputs)
     images = find_images(paths)
     files = member_files(weights)
     networks = open_networks(
@@ -87,20 +113,32 @@ def predict(
             predictor,
             images,
             out,
-            confidence=confidence,
+            outputs=outputs,
+            confidence=confidence or suggest is not None,
             made_by=fingerprint(files),
             on_image=lambda done: bar.update(task, completed=done),
+            on_write=lambda name: bar.update(task, description=f"writing {name}"),
         )
-    _print_report(report, out, networks[0].name)
+        if suggest is not None:
+            bar.update(task, description="comparing pictures")
+            finished = {*report.done, *report.skipped}
+            kept = {name: path for name, path in images.items() if name in finished}
+            suggestions = suggest_pictures(out, kept, spec.classes, suggest)
+            write_suggestions(out / "suggest.csv", suggestions)
+    if confidence or suggest is not None:
+        outputs.append("confidence")
+    written = [out / place for place in list_places(outputs)]
+    if suggest is not None:
+        written.append(out / "suggest.csv")
+    _print_report(report, written, networks[0].name)
     if report.failed:
         raise typer.Exit(1)
 
 
-def _print_report(report: "Report", out: Path, backend: str) -> None:
+def _print_report(report: "Report", written: list[Path], backend: str) -> None:
     skipped = f", {len(report.skipped)} were there already" if report.skipped else ""
     Console(soft_wrap=True, highlight=False).print(
-        f"{len(report.done)} predicted by {backend}{skipped}: {out / 'masks'}, {out / 'overlays'}, "
-        f"{out / 'areas.json'}"
+        f"{len(report.done)} predicted by {backend}{skipped}: {', '.join(map(str, written))}"
     )
     errors = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
     if report.failed:

@@ -2,9 +2,8 @@
 
 import contextlib
 import functools
-import io
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -16,11 +15,10 @@ import PIL.ImageOps
 import torch
 from torch import Tensor
 
-from segnext.classes import Classes, Mask
 from segnext.data import read_image
 from segnext.data.images import Image
-from segnext.drawing import Picture, overlay, overlay_with_legend, write_mask_png, write_png
-from segnext.errors import UsageError
+from segnext.data.reading import read_ahead
+from segnext.errors import SegnextError, UsageError
 from segnext.inference import (
     Source,
     compute_confidence,
@@ -34,6 +32,7 @@ from segnext.inference.masks import Confidence, join_bands
 from segnext.inference.stacking import Stacker
 from segnext.predict.ahead import run_ahead
 from segnext.predict.footage import Footage, Frame, open_footage
+from segnext.predict.prediction import Prediction
 from segnext.predict.smoothing import Smoother
 from segnext.spec import ModelSpec, Protocol
 from segnext.weights import spec_of
@@ -42,84 +41,6 @@ from segnext.weights import spec_of
 KEPT_LOGITS = 25_000_000
 
 Photo = str | Path | PIL.Image.Image | npt.NDArray[Any] | Tensor
-
-
-@dataclass(frozen=True)
-class Area:
-    """How much of a picture a class covers."""
-
-    pixels: int
-    share: float
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Prediction:
-    """The mask of one picture and what can be drawn from it.
-
-    Attributes:
-        image: The picture as the network saw it, (H, W, C) uint8 or uint16.
-        mask: Train ids, (H, W).
-        classes: What the ids mean.
-    """
-
-    image: Image
-    mask: Mask
-    classes: Classes
-    _compute_confidence: Callable[[], Confidence]
-
-    @functools.cached_property
-    def confidence(self) -> npt.NDArray[np.float32]:
-        """Probability of each pixel's label, (H, W) in 0-1; computed when first asked for.
-
-        Of a large picture in windows, whose logits are not kept, that runs the network again.
-
-        Raises:
-            UsageError: The network is an exported file that gives labels only.
-        """
-        return self._compute_confidence()
-
-    @functools.cached_property
-    def areas(self) -> Mapping[str, Area]:
-        """Pixels and share of the picture for every class."""
-        counts = np.bincount(self.mask.reshape(-1), minlength=self.classes.num_labels)
-        return {
-            name: Area(int(count), float(count / self.mask.size))
-            for name, count in zip(self.classes.label_names, counts, strict=True)
-        }
-
-    def __repr__(self) -> str:
-        height, width = self.mask.shape
-        largest = sorted(self.areas.items(), key=lambda entry: -entry[1].pixels)[:3]
-        shares = ", ".join(f"{name} {area.share:.0%}" for name, area in largest if area.pixels)
-        return f"Prediction({width}x{height}: {shares})"
-
-    def overlay(self, *, alpha: float = 0.5, legend: bool = False) -> Picture:
-        """Draw the mask over the picture, (H, W, 3) uint8; `legend` adds a column of names."""
-        if legend:
-            return overlay_with_legend(self.image, self.mask, self.classes, alpha=alpha)
-        return overlay(self.image, self.mask, self.classes, alpha=alpha)
-
-    def save(self, out: str | Path, name: str = "prediction", *, confidence: bool = False) -> None:
-        """Write `out/masks/NAME.png` and `out/overlays/NAME.png`, each complete or not at all.
-
-        Args:
-            out: Folder, made if missing.
-            name: Without suffix; may hold `/`.
-            confidence: Also write `out/confidence/NAME.png`, grey, 255 for probability 1.
-        """
-        out = Path(out)
-        write_png(out / "overlays" / f"{name}.png", self.overlay(legend=True))
-        if confidence:
-            grey = np.rint(self.confidence * 255).astype(np.uint8)
-            write_png(out / "confidence" / f"{name}.png", grey)
-        # Last, because a mask is what tells that a picture is done.
-        write_mask_png(out / "masks" / f"{name}.png", self.mask, self.classes)
-
-    def _repr_png_(self) -> bytes:
-        """Show the overlay with its legend in a notebook."""
-        drawn = io.BytesIO()
-        PIL.Image.fromarray(self.overlay(legend=True)).save(drawn, format="PNG")
-        return drawn.getvalue()
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,19 +113,36 @@ class Predictor:
         """Predict one picture, or a list of them.
 
         Args:
-            photos: Path, PIL image, array (H, W, C) or (H, W) uint8 or uint16 in RGB order, or
-                tensor (C, H, W) with values 0-1; or a list of any of these.
+            photos: A picture as `read` takes it; or several, as a list, a tuple or a tensor
+                (N, C, H, W). `predict_stream` takes more than fit in memory.
 
         Raises:
             DataError: A file cannot be read.
             UsageError: An array or tensor has another shape, type or channel count.
         """
+        if isinstance(photos, Tensor) and photos.ndim == 4:
+            photos = list(photos)
         if isinstance(photos, list | tuple):
             return [self.predict(self.read(photo)) for photo in photos]
         return self.predict(self.read(photos))
 
     def read(self, photo: Photo) -> Image:
-        """Turn any accepted form of a picture into (H, W, C) uint8 or uint16 for this model."""
+        """Turn any accepted form of a picture into (H, W, C) uint8 or uint16 for this model.
+
+        An array of the model's channels is not copied: what comes back shares its memory, and so
+        does `image` of its prediction. The same holds for a uint8 tensor in the CPU's memory.
+        Predicting never writes to it; masks have their own memory.
+
+        Args:
+            photo: Path; PIL image; array (H, W, C) or (H, W), uint8 or uint16, in RGB order; or
+                tensor (C, H, W) on any device, uint8, or floating with values 0-1 (kept to 16
+                bits), in RGB order. A tensor on another device is copied to the CPU's memory
+                once: pictures are resized and drawn there.
+
+        Raises:
+            DataError: A file cannot be read.
+            UsageError: An array or tensor has another shape, type, range or channel count.
+        """
         channels = self.spec.normalization.channels
         if isinstance(photo, str | Path):
             return read_image(Path(photo), channels)
@@ -309,6 +247,39 @@ class Predictor:
         confidence = functools.partial(compute_confidence, smooth)
         return Prediction(image, compute_mask(smooth), self.spec.classes, confidence)
 
+    def predict_stream(
+        self, photos: Iterable[Photo], *, batch_size: int = 1
+    ) -> Iterator[Prediction]:
+        """Predict pictures as they come, in their order, reading the next ones meanwhile.
+
+        Args:
+            photos: Pictures as `read` takes them, from a generator or any iterable, even an
+                endless one. At most `batch_size` + 1 of them are taken ahead of what was yielded.
+            batch_size: Pictures to hand to `predict_batch` at a time.
+
+        Raises:
+            DataError: A file cannot be read: when its turn comes, and the stream ends with it.
+            UsageError: A picture has another form, or `batch_size` is less than 1.
+        """
+        if batch_size < 1:
+            msg = f"batch_size must be at least 1, got {batch_size}"
+            raise UsageError(msg)
+        return self._stream(photos, batch_size)
+
+    def _stream(self, photos: Iterable[Photo], batch_size: int) -> Iterator[Prediction]:
+        batch: list[Image] = []
+        for _, reading in read_ahead(self.read, photos, depth=2):
+            try:
+                batch.append(reading.result())
+            except SegnextError:
+                # What came before it is done first.
+                yield from self.predict_batch(batch)
+                raise
+            if len(batch) == batch_size:
+                yield from self.predict_batch(batch)
+                batch = []
+        yield from self.predict_batch(batch)
+
     @functools.cached_property
     def _stacker(self) -> Stacker:
         return Stacker(self._networks, self.spec.normalization, self.protocol)
@@ -343,15 +314,21 @@ def _from_pil(photo: PIL.Image.Image, channels: int) -> npt.NDArray[Any]:
 
 
 def _from_tensor(photo: Tensor) -> npt.NDArray[Any]:
-    if photo.ndim != 3 or not photo.is_floating_point():
-        msg = f"a tensor must be (C, H, W) floats in 0-1, got {tuple(photo.shape)} {photo.dtype}"
+    if photo.ndim != 3 or not (photo.dtype == torch.uint8 or photo.is_floating_point()):
+        msg = (
+            f"a tensor must be (C, H, W), uint8 or floats in 0-1, got {tuple(photo.shape)} "
+            f"{photo.dtype}"
+        )
         raise UsageError(msg)
-    low, high = float(photo.min()), float(photo.max())
+    pixels = photo.detach().cpu().permute(1, 2, 0)
+    if photo.dtype == torch.uint8:
+        return pixels.numpy()
+    low, high = float(pixels.min()), float(pixels.max())
     if not (low >= 0 and high <= 1):
         msg = f"a tensor must hold values in 0-1, not normalised; got {low:.3g} to {high:.3g}"
         raise UsageError(msg)
     # 16 bits keep what a float picture holds beyond 8.
-    scaled = (photo.detach().cpu().double() * 65535).round().permute(1, 2, 0)
+    scaled = (pixels.double() * 65535).round()
     return scaled.to(torch.int32).numpy().astype(np.uint16)
 
 

@@ -7,7 +7,7 @@ it means the same to readers that know even-odd, non-zero, or one ring per polyg
 Shapes: H and W height and width of the mask.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -20,33 +20,55 @@ Point = tuple[int, int]
 Ring = list[Point]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Region:
     """Pixels of one label that touch each other's sides.
 
     Attributes:
         label: Train id.
-        outline: x, y, x, y, ... in pixels from the picture's upper left corner.
-        area: Pixels.
-        box: x, y, width, height.
+        left: First column.
+        top: First row.
+        inside: (h, w) of the box around it, true for its pixels.
     """
 
     label: int
-    outline: list[int]
-    area: int
-    box: tuple[int, int, int, int]
+    left: int
+    top: int
+    inside: npt.NDArray[np.bool_]
+
+    @property
+    def area(self) -> int:
+        """Pixels."""
+        return int(np.count_nonzero(self.inside))
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """x, y, width, height, in pixels."""
+        height, width = self.inside.shape
+        return self.left, self.top, width, height
+
+    def outline(self) -> list[int]:
+        """Trace it: x, y, x, y, ... in pixels from the picture's upper left corner."""
+        ring = trace_region(self.inside)
+        return [value for x, y in ring for value in (x + self.left, y + self.top)]
 
 
-def trace_mask(mask: Mask) -> Iterator[Region]:
-    """Yield the regions of a mask (H, W), label by label."""
-    for label in np.unique(mask).tolist():
+def find_regions(mask: Mask, labels: Iterable[int] | None = None) -> Iterator[Region]:
+    """Yield the regions of a mask (H, W), label by label.
+
+    Args:
+        mask: Train ids.
+        labels: To look for; all that the mask holds if not given.
+    """
+    present = np.unique(mask).tolist()
+    wanted = present if labels is None else [label for label in labels if label in present]
+    for label in wanted:
         inside = (mask == label).astype(np.uint8)
         count, numbered, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=4)
         for number in range(1, count):
-            left, top, width, height, area = (int(value) for value in stats[number])
+            left, top, width, height, _ = (int(value) for value in stats[number])
             part = numbered[top : top + height, left : left + width] == number
-            outline = [value for x, y in trace_region(part) for value in (x + left, y + top)]
-            yield Region(label, outline, area, (left, top, width, height))
+            yield Region(label, left, top, part)
 
 
 def trace_region(inside: npt.NDArray[np.bool_]) -> Ring:

@@ -5,14 +5,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco_mask
 
+from segnext.data.outlines import find_regions, trace_region
 from segnext.data.shapes import Polygon
-from segnext.serve.polygons import trace_mask, trace_region
 
 
 def fill(mask: np.ndarray) -> np.ndarray:
     filled = np.full(mask.shape, 255, np.uint8)
-    for region in trace_mask(mask):
-        points = np.array(region.outline, float).reshape(-1, 2)
+    for region in find_regions(mask):
+        points = np.array(region.outline(), float).reshape(-1, 2)
         inside = Polygon((points,)).fill(*mask.shape)
         assert inside.sum() == region.area
         assert (filled[inside] == 255).all()
@@ -43,7 +43,7 @@ def test_straight_lines_have_two_points() -> None:
 def test_a_region_says_its_area_and_box() -> None:
     mask = np.zeros((6, 8), np.uint8)
     mask[2:4, 3:7] = 1
-    _, region = trace_mask(mask)
+    _, region = find_regions(mask)
     assert (region.label, region.area, region.box) == (1, 8, (3, 2, 4, 2))
 
 
@@ -55,6 +55,6 @@ def test_other_readers_fill_them_alike(hole: bool) -> None:
     mask[4:25, 6:33] = 1
     if hole:
         mask[10:15, 12:20] = 0
-    region = next(one for one in trace_mask(mask) if one.label == 1)
-    (encoded,) = coco_mask.frPyObjects([region.outline], 30, 40)
+    region = next(one for one in find_regions(mask) if one.label == 1)
+    (encoded,) = coco_mask.frPyObjects([region.outline()], 30, 40)
     np.testing.assert_array_equal(coco_mask.decode(encoded), mask)
