@@ -23,6 +23,15 @@ from segnext.cli.options import (
     Window,
     build_protocol,
 )
+from segnext.cli.predict_bulk import (
+    Engine,
+    OnError,
+    RayAddress,
+    ShardOption,
+    Workers,
+    bulk_options,
+    predict_bulk,
+)
 
 if TYPE_CHECKING:
     from segnext.predict import Report
@@ -31,12 +40,24 @@ if TYPE_CHECKING:
 def predict(
     weights: Weights,
     paths: Annotated[
-        list[str], typer.Argument(help="Pictures, folders or patterns.", show_default=False)
+        list[str],
+        typer.Argument(
+            help="Pictures, folders or patterns; or one URL of a folder or one .txt of paths and "
+            "URLs.",
+            show_default=False,
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="Output folder.")] = Path("predictions"),
+    out_place: Annotated[str, typer.Option("--out", help="Output folder, or its URL.")] = (
+        "predictions"
+    ),
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Also write confidence pictures.")
     ] = False,
+    shard: ShardOption = None,
+    engine: Engine = None,
+    workers: Workers = None,
+    ray_address: RayAddress = None,
+    on_error: OnError = None,
     protocol: ProtocolName = None,
     dataset: DatasetName = None,
     window: Window = None,
@@ -55,14 +76,21 @@ def predict(
     Writes masks/, overlays/ and areas.json below the output folder. What the same weights have
     done there is skipped. A broken file is listed at the end, with exit code 1.
 
+    With --shard, --engine, a URL or a .txt: for millions of pictures. Output names keep the
+    pictures' suffixes, and manifest/ tells what is finished and the areas, in place of areas.json.
+
     Example: segnext predict best.safetensors photos/ extra.jpg --out masks/
+
+    Example: segnext predict best.safetensors s3://bucket/photos --out s3://bucket/out --shard 3/16
     """
     from segnext.inference import open_networks
     from segnext.inference.protocols import find_dataset
     from segnext.predict import Predictor, find_images, fingerprint, predict_images
+    from segnext.predict.bulk import Job
     from segnext.weights import member_files, spec_of
 
-    images = find_images(paths)
+    bulk = bulk_options(paths, out_place, shard, engine, workers, ray_address, on_error)
+    images = {} if bulk else find_images(paths)
     files = member_files(weights)
     networks = open_networks(
         files, backend=backend, device=device, threads=threads, precision=precision
@@ -80,6 +108,21 @@ def predict(
         flip=flip,
     )
     predictor = Predictor(networks, protocol=chosen)
+    if bulk:
+        job = Job(
+            tuple(files),
+            fingerprint(files),
+            chosen,
+            out_place,
+            backend=backend,
+            device=device,
+            threads=threads,
+            precision=precision,
+            how={"confidence": confidence},
+        )
+        predict_bulk(bulk, job, predictor)
+        return
+    out = Path(out_place)
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("predicting", total=len(images))
