@@ -64,12 +64,9 @@ def test_lines_are_written_in_batches_and_by_time(
 
 
 def test_an_error_in_between_keeps_what_is_done(store: Store) -> None:
-    def fail() -> None:
-        with Manifest(store, Shard(), MADE) as manifest:
-            manifest.add(outcome("a"))
-            raise KeyboardInterrupt
-
-    pytest.raises(KeyboardInterrupt, fail)
+    with pytest.raises(KeyboardInterrupt), Manifest(store, Shard(), MADE) as manifest:
+        manifest.add(outcome("a"))
+        raise KeyboardInterrupt
     assert len(lines_of(store)) == 1
 
 
