@@ -1,9 +1,10 @@
 """Compare one process, two shards and two workers of Ray on the same pictures.
 
-    python benchmarks/bulk_predict.py [WEIGHTS] [--pictures 200] [--size 256] [--rounds 3] [--no-ray]
+    python benchmarks/bulk_predict.py [WEIGHTS] [--pictures 200] [--size 256] [--rounds 3]
+        [--no-ray]
 
-Pictures are noise, written as PNG. Ways take turns; each is timed from its start to its end, with the
-start of processes, and from its first to its last finished picture, which is what counts in long jobs. All
+Pictures are noise, written as PNG. Ways take turns; each is timed from its start to its end, with
+the start of processes, and from its first to its last mask, which is what counts in long jobs. All
 compute with one thread. Ends with exit code 1 if a way's outputs differ from those of the first.
 """
 

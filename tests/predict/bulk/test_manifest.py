@@ -64,9 +64,13 @@ def test_lines_are_written_in_batches_and_by_time(
 
 
 def test_an_error_in_between_keeps_what_is_done(store: Store) -> None:
-    with pytest.raises(KeyboardInterrupt), Manifest(store, Shard(), MADE) as manifest:
-        manifest.add(outcome("a"))
-        raise KeyboardInterrupt
+    def interrupt() -> None:
+        with Manifest(store, Shard(), MADE) as manifest:
+            manifest.add(outcome("a"))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
     assert len(lines_of(store)) == 1
 
 
