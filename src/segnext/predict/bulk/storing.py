@@ -1,6 +1,7 @@
 """Where outputs go: a local folder, or object storage that fsspec knows."""
 
 import os
+import secrets
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -129,7 +130,8 @@ def _sync_folder(folder: Path) -> None:
 class RemoteStore:
     """A prefix in object storage, where objects appear complete and cannot be appended to.
 
-    So a manifest is a series of objects, numbered on from those that are there.
+    So a manifest is a series of objects, numbered on from those that are there. A process that was
+    given up and still runs cannot replace those of its successor: each has a mark of its own.
     """
 
     batch_lines = 1000
@@ -139,6 +141,7 @@ class RemoteStore:
         self.place = place
         self._storage, root = open_storage(place)
         self._root = root.rstrip("/")
+        self._mark = secrets.token_hex(4)
         self._next: dict[str, int] = {}
 
     def save(self, prediction: Prediction, name: str, how: Mapping[str, Any]) -> None:
@@ -156,8 +159,10 @@ class RemoteStore:
         """Write lines as the next object of a manifest."""
         if manifest not in self._next:
             parts = [name for name in self.manifests() if name.startswith(f"{manifest}.")]
-            self._next[manifest] = 1 + max((int(name.split(".")[-2]) for name in parts), default=-1)
-        self._put(f"{MANIFESTS}/{manifest}.{self._next[manifest]:06}.jsonl", lines)
+            numbers = [int(name.removeprefix(f"{manifest}.").partition("-")[0]) for name in parts]
+            self._next[manifest] = 1 + max(numbers, default=-1)
+        part = f"{manifest}.{self._next[manifest]:06}-{self._mark}.jsonl"
+        self._put(f"{MANIFESTS}/{part}", lines)
         self._next[manifest] += 1
 
     def manifests(self) -> list[str]:
