@@ -98,7 +98,7 @@ def _walk_folder(root: Path) -> Iterator[Listed]:
                     elif _is_picture(name) and entry.is_file():
                         files.append(name)
         except OSError as error:
-            msg = f"{root / below}: cannot be listed ({_describe(error)})"
+            msg = f"{root / below}: cannot be listed ({describe_failure(error)})"
             raise DataError(msg) from error
         for name in sorted(files):
             yield Listed(name, str(root / name))
@@ -130,7 +130,7 @@ def _list_folder(storage: Any, folder: str, url: str) -> list[tuple[str, str]]:
         # The cache would keep the listings of all folders.
         storage.invalidate_cache(folder)
     except Exception as error:  # every kind of storage has errors of its own
-        msg = f"{url}: cannot be listed ({_describe(error)})"
+        msg = f"{url}: cannot be listed ({describe_failure(error)})"
         raise DataError(msg) from error
     found = sorted((entry["name"].rstrip("/"), entry["type"]) for entry in entries)
     if [path for path, _ in found] == [folder]:
@@ -154,7 +154,7 @@ def _read_list(source: str) -> Iterator[Listed]:
         msg = f"{source}: not a text file in UTF-8"
         raise DataError(msg) from error
     except OSError as error:
-        msg = f"{source}: cannot be read ({_describe(error)})"
+        msg = f"{source}: cannot be read ({describe_failure(error)})"
         raise DataError(msg) from error
 
 
@@ -186,6 +186,9 @@ def _make_part_safe(part: str) -> str:
     return f"{encoded[: _LONGEST - 40].decode(errors='ignore')}%{digest}"
 
 
-def _describe(error: Exception) -> str:
-    text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()
-    return str(text[0])
+def describe_failure(error: Exception) -> str:
+    """Say in one line why a disk or a storage refused; each kind of storage raises its own."""
+    if isinstance(error, FileNotFoundError):  # some name the path alone
+        return "not found"
+    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return str(text).splitlines()[0]

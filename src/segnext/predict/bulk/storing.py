@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from segnext.data.containers.shard_cache import open_storage
 from segnext.errors import SegnextError
-from segnext.predict.bulk.listing import is_url
+from segnext.predict.bulk.listing import describe_failure, is_url
 from segnext.predict.predictor import Prediction
 
 MANIFESTS = "manifest"
@@ -98,7 +98,7 @@ class LocalStore:
                 os.fsync(file.fileno())
             _sync_folder(path.parent)
         except OSError as error:
-            msg = f"{path}: cannot be written ({error.strerror or error})"
+            msg = f"{path}: cannot be written ({describe_failure(error)})"
             raise SegnextError(msg) from error
 
     def manifests(self) -> list[str]:
@@ -174,7 +174,7 @@ class RemoteStore:
         except FileNotFoundError:
             return []
         except Exception as error:  # every kind of storage has errors of its own
-            msg = f"{self.place}: cannot be listed ({error})"
+            msg = f"{self.place}: cannot be listed ({describe_failure(error)})"
             raise SegnextError(msg) from error
         names = [path.rstrip("/").rpartition("/")[2] for path in found]
         return sorted(name for name in names if name.endswith(".jsonl"))
@@ -189,5 +189,5 @@ class RemoteStore:
         try:
             self._storage.pipe_file(path, content)
         except Exception as error:  # every kind of storage has errors of its own
-            msg = f"{self.place}/{name}: cannot be written ({error})"
+            msg = f"{self.place}/{name}: cannot be written ({describe_failure(error)})"
             raise SegnextError(msg) from error

@@ -10,7 +10,7 @@ from segnext.data.headers import parse_header
 from segnext.data.images import Image, decode_image
 from segnext.data.reading import read_ahead
 from segnext.errors import DataError, SegnextError, UsageError
-from segnext.predict.bulk.listing import Listed, is_url
+from segnext.predict.bulk.listing import Listed, describe_failure, is_url
 from segnext.predict.bulk.storing import open_store
 from segnext.predict.folder import fingerprint
 from segnext.predict.predictor import Predictor
@@ -142,7 +142,7 @@ class Worker:
         try:
             content: bytes = storage.cat_file(path)
         except Exception as error:  # every kind of storage has errors of its own
-            msg = f"{source}: cannot be fetched ({error or type(error).__name__})"
+            msg = f"{source}: cannot be fetched ({describe_failure(error)})"
             raise DataError(msg) from error
         # A path would lose a slash of the URL.
         place = Path(path)
