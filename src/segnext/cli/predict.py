@@ -23,6 +23,16 @@ from segnext.cli.options import (
     Window,
     build_protocol,
 )
+from segnext.cli.predict_bulk import (
+    Engine,
+    OnError,
+    RayAddress,
+    ShardOption,
+    Workers,
+    bulk_options,
+    choose_pictures,
+    predict_bulk,
+)
 
 if TYPE_CHECKING:
     from segnext.predict import Report
@@ -31,9 +41,16 @@ if TYPE_CHECKING:
 def predict(
     weights: Weights,
     paths: Annotated[
-        list[str], typer.Argument(help="Pictures, folders or patterns.", show_default=False)
+        list[str],
+        typer.Argument(
+            help="Pictures, folders or patterns; or one URL of a folder or one .txt of paths and "
+            "URLs.",
+            show_default=False,
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="Output folder.")] = Path("predictions"),
+    out_place: Annotated[str, typer.Option("--out", help="Output folder, or its URL.")] = (
+        "predictions"
+    ),
     save: Annotated[
         str,
         typer.Option(
@@ -52,6 +69,11 @@ def predict(
             "most first. Writes confidence pictures, too.",
         ),
     ] = None,
+    shard: ShardOption = None,
+    engine: Engine = None,
+    workers: Workers = None,
+    ray_address: RayAddress = None,
+    on_error: OnError = None,
     protocol: ProtocolName = None,
     dataset: DatasetName = None,
     window: Window = None,
@@ -71,7 +93,12 @@ def predict(
     annotation programs. What the same weights have done there is skipped. A broken file is listed
     at the end, with exit code 1.
 
+    With --shard, --engine, a URL or a .txt: for millions of pictures. Output names keep the
+    pictures' suffixes, and manifest/ tells what is finished and the areas, in place of areas.json.
+
     Example: segnext predict best.safetensors photos/ extra.jpg --out masks/ --save labels,cvat
+
+    Example: segnext predict best.safetensors s3://bucket/photos --out s3://bucket/out --shard 3/16
     """
     from segnext.inference import open_networks
     from segnext.inference.protocols import find_dataset
@@ -83,12 +110,16 @@ def predict(
         suggest_pictures,
         write_suggestions,
     )
+    from segnext.predict.bulk import Job
     from segnext.predict.writers.registry import check_outputs, list_places
     from segnext.weights import member_files, spec_of
 
     outputs = [name.strip() for name in save.split(",") if name.strip()]
     check_outputs(outputs)
-    images = find_images(paths)
+    bulk = bulk_options(paths, out_place, shard, engine, workers, ray_address, on_error)
+    if bulk:
+        outputs = choose_pictures([*outputs, *(["confidence"] if confidence else [])], suggest)
+    images = {} if bulk else find_images(paths)
     files = member_files(weights)
     networks = open_networks(
         files, backend=backend, device=device, threads=threads, precision=precision
@@ -106,6 +137,21 @@ def predict(
         flip=flip,
     )
     predictor = Predictor(networks, protocol=chosen)
+    if bulk:
+        job = Job(
+            tuple(files),
+            fingerprint(files),
+            chosen,
+            out_place,
+            backend=backend,
+            device=device,
+            threads=threads,
+            precision=precision,
+            how={"outputs": outputs},
+        )
+        predict_bulk(bulk, job, predictor)
+        return
+    out = Path(out_place)
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("predicting", total=len(images))
