@@ -33,6 +33,7 @@ LAYERS = {
     "checkup_report": 5,
     "serve": 6,
     "compare": 6,
+    "maps": 6,
     "cli": 7,
     "__main__": 8,
 }
@@ -99,7 +100,7 @@ def test_every_place_has_a_layer() -> None:
 
 def test_prediction_knows_nothing_of_training() -> None:
     for path in FILES:
-        if place(path) in {"predict", "inference", "weights", "serve"}:
+        if place(path) in {"predict", "inference", "maps", "weights", "serve"}:
             used = {name.split(".")[1] for name in imported(path) if name.startswith("segnext.")}
             assert not used & {"training", "evaluation"}, path
 

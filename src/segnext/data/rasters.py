@@ -1,0 +1,213 @@
+"""Large rasters, of which only a window is ever read: GeoTIFF and whatever else GDAL opens.
+
+A window becomes a picture like any other, (H, W, C) of 8 or 16 bit, with a map of the pixels that
+were observed. Nothing is kept open between windows, so a `Raster` can be used by many threads and
+survives a fork.
+
+Shapes: C channels, H and W height and width of the raster, h and w those of a window.
+"""
+
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segnext.data.images import Image
+from segnext.data.patches import Patch
+from segnext.errors import DataError, UsageError, list_some
+
+if TYPE_CHECKING:
+    from rasterio import DatasetReader
+
+Observed = npt.NDArray[np.bool_]
+ValueRange = tuple[float, float]
+
+# GDAL would take a twentieth of the machine's memory; a few rows of windows are enough.
+_CACHE_MB = 64
+_FULL_SCALE = 65535
+_PLAIN_TYPES = ("uint8", "uint16")
+# Filters of warnings belong to the whole process.
+_OPENING = threading.Lock()
+
+
+def import_rasterio() -> Any:
+    """Import rasterio, with the parts of it that are used.
+
+    Raises:
+        UsageError: It is not installed.
+    """
+    try:
+        import rasterio
+        import rasterio.shutil
+        import rasterio.warp
+        import rasterio.windows
+    except ImportError as error:
+        msg = f'maps need pip install "segnext[geo]" ({error})'
+        raise UsageError(msg) from None
+    return rasterio
+
+
+@dataclass(frozen=True)
+class Raster:
+    """A raster on disk, and how its values become pixels.
+
+    Attributes:
+        path: Of the file.
+        height: Rows.
+        width: Columns.
+        bands: Which are the channels, counted from 1.
+        value_range: Values that become 0 and 1 in the network; `None` takes 8 or 16 bit as stored.
+        crs: Coordinate system as WKT; empty where the file states none.
+        transform: From column and row to coordinates: x = a col + b row + c, y = d col + e row + f.
+        nodata: Value that the file declares for pixels that were never observed.
+    """
+
+    path: Path
+    height: int
+    width: int
+    bands: tuple[int, ...]
+    value_range: ValueRange | None
+    crs: str
+    transform: tuple[float, float, float, float, float, float]
+    nodata: float | None
+
+    def read(self, window: Patch) -> tuple[Image, Observed]:
+        """Read a window inside the raster.
+
+        Returns:
+            (h, w, C) uint8 or uint16, and (h, w), true where any band was observed. What was not
+            observed keeps its stored value, or 0 where values are scaled.
+
+        Raises:
+            DataError: The file cannot be read there.
+        """
+        rasterio = import_rasterio()
+        place = rasterio.windows.Window(window.left, window.top, window.width, window.height)
+        bands = list(self.bands)
+        with _open(self.path) as dataset:
+            try:
+                values = dataset.read(bands, window=place)
+                observed = dataset.read_masks(bands, window=place).any(axis=0)
+            except rasterio.errors.RasterioIOError as error:
+                msg = (
+                    f"{self.path}: rows {window.top} to {window.bottom} cannot be read "
+                    f"({_one_line(error)}); copy the file again"
+                )
+                raise DataError(msg) from None
+        if values.dtype.kind == "f":
+            observed &= np.isfinite(values).all(axis=0)
+        pixels = values if self.value_range is None else _scale(values, self.value_range, observed)
+        image: Image = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
+        return image, observed
+
+
+def open_raster(
+    path: Path,
+    *,
+    channels: int | None = None,
+    bands: Sequence[int] | None = None,
+    value_range: ValueRange | None = None,
+) -> Raster:
+    """Look at a raster and decide which bands are read, and how.
+
+    Args:
+        path: GeoTIFF, VRT, JPEG 2000 or what else GDAL opens.
+        channels: How many are needed; any number if not given.
+        bands: Which, counted from 1; all but alpha if not given. A single one is repeated to 3
+            channels.
+        value_range: Values that become 0 and 1 in the network, beyond them clipped; needed where
+            values are neither 8 nor 16 bit unsigned.
+
+    Raises:
+        UsageError: rasterio is not installed, or bands or range do not fit the file.
+        DataError: The file is missing or no raster.
+    """
+    if value_range is not None and not -np.inf < value_range[0] < value_range[1] < np.inf:
+        low, high = value_range
+        msg = f"a value range goes from a lower to a higher number, not from {low:g} to {high:g}"
+        raise UsageError(msg)
+    with _open(path) as dataset:
+        chosen = _choose_bands(path, dataset, channels, bands)
+        kinds = {dataset.dtypes[band - 1] for band in chosen}
+        if value_range is None and not (len(kinds) == 1 and kinds <= {*_PLAIN_TYPES}):
+            msg = (
+                f"{path}: values are {' and '.join(sorted(kinds))}, neither 8 nor 16 bit unsigned; "
+                f"say which become black and white, as in --value-range 0,3000"
+            )
+            raise UsageError(msg)
+        crs, nodata = dataset.crs, dataset.nodata
+        return Raster(
+            path,
+            dataset.height,
+            dataset.width,
+            chosen,
+            value_range,
+            crs.to_wkt() if crs else "",
+            tuple(dataset.transform)[:6],
+            float(nodata) if nodata is not None and np.isfinite(nodata) else None,
+        )
+
+
+@contextmanager
+def _open(path: Path) -> "Iterator[DatasetReader]":
+    rasterio = import_rasterio()
+    if not path.is_file():
+        msg = f"{path}: no such raster"
+        raise DataError(msg)
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
+        with _OPENING, warnings.catch_warnings():
+            # A raster without a place on earth is predicted like any other.
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+            try:
+                dataset = rasterio.open(path)
+            except rasterio.errors.RasterioIOError as error:
+                msg = f"{path}: is no raster that GDAL opens ({_one_line(error)})"
+                raise DataError(msg) from None
+        with dataset:
+            yield dataset
+
+
+def _choose_bands(
+    path: Path, dataset: Any, channels: int | None, told: Sequence[int] | None
+) -> tuple[int, ...]:
+    if told is not None:
+        chosen = tuple(told)
+        absent = [band for band in chosen if not 1 <= band <= dataset.count]
+        if absent or not chosen:
+            msg = (
+                f"{path}: has no band {list_some(absent) or 'of an empty list'}; its bands are 1 "
+                f"to {dataset.count}"
+            )
+            raise UsageError(msg)
+    else:
+        roles = dataset.colorinterp
+        chosen = tuple(b for b in dataset.indexes if roles[b - 1].name != "alpha")
+        if any(roles[band - 1].name == "palette" for band in chosen):
+            msg = f"{path}: holds positions in a palette; first run gdal_translate -expand rgb"
+            raise DataError(msg)
+    if len(chosen) == 1 and channels == 3:
+        return chosen * 3
+    if channels is not None and len(chosen) != channels:
+        msg = (
+            f"{path}: {len(chosen)} bands, the model was trained on {channels}; say which, as in "
+            f"--bands {','.join(str(band + 1) for band in range(channels))}"
+        )
+        raise UsageError(msg)
+    return chosen
+
+
+def _scale(values: npt.NDArray[Any], value_range: ValueRange, observed: Observed) -> Image:
+    low, high = value_range
+    shares = (np.where(observed, values, low).astype(np.float64) - low) / (high - low)
+    scaled: Image = np.rint(shares.clip(0, 1) * _FULL_SCALE).astype(np.uint16)
+    return scaled
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
