@@ -170,6 +170,7 @@ COVERED_BY = {
     "cli/options.py": "cli/test_main.py",
     "cli/progress.py": "cli/test_data_check.py",
     "cli/predict.py": "cli/test_main.py",
+    "cli/predict_maps.py": "maps/test_prediction.py",
     "cli/synthetic.py": "cli/test_main.py",
     "compare/measuring.py": "compare/test_compare.py",
     "compare/segmenting.py": "compare/test_compare.py",

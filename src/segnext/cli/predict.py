@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
 from segnext.cli.options import (
+    MAPS,
     Backend,
+    Bands,
     DatasetName,
     Device,
     Flip,
@@ -19,10 +21,15 @@ from segnext.cli.options import (
     ShortSide,
     Stride,
     Threads,
+    ValueRange,
     Weights,
     Window,
     build_protocol,
+    parse_bands,
+    parse_value_range,
 )
+from segnext.cli.predict_maps import predict_maps
+from segnext.errors import UsageError
 
 if TYPE_CHECKING:
     from segnext.predict import Report
@@ -37,6 +44,21 @@ def predict(
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Also write confidence pictures.")
     ] = False,
+    as_maps: Annotated[
+        bool,
+        typer.Option(
+            "--map",
+            help="Rasters of any size to GeoTIFFs of the same place, in bounded memory; needs "
+            "segnext[geo].",
+            rich_help_panel=MAPS,
+        ),
+    ] = False,
+    polygons: Annotated[
+        str | None,
+        typer.Option(help="Also outlines of the classes: gpkg or geojson.", rich_help_panel=MAPS),
+    ] = None,
+    bands: Bands = None,
+    value_range: ValueRange = None,
     protocol: ProtocolName = None,
     dataset: DatasetName = None,
     window: Window = None,
@@ -55,13 +77,24 @@ def predict(
     Writes masks/, overlays/ and areas.json below the output folder. What the same weights have
     done there is skipped. A broken file is listed at the end, with exit code 1.
 
+    With --map: maps/ and areas/ of GeoTIFFs and CSV, in windows of 1024 px unless told otherwise.
+
     Example: segnext predict best.safetensors photos/ extra.jpg --out masks/
+
+    Example: segnext predict best.safetensors ortho.tif --map --polygons gpkg
     """
     from segnext.inference import open_networks
     from segnext.inference.protocols import find_dataset
+    from segnext.maps import MapOptions, map_protocol
     from segnext.predict import Predictor, find_images, fingerprint, predict_images
     from segnext.weights import member_files, spec_of
 
+    map_only = {"--polygons": polygons, "--bands": bands, "--value-range": value_range}
+    stray = [name for name, value in map_only.items() if value is not None]
+    if stray and not as_maps:
+        msg = f"{stray[0]} is for maps; add --map"
+        raise UsageError(msg)
+    options = MapOptions(parse_bands(bands), parse_value_range(value_range), confidence, polygons)
     images = find_images(paths)
     files = member_files(weights)
     networks = open_networks(
@@ -69,7 +102,7 @@ def predict(
     )
     spec = spec_of(networks[0])
     chosen = build_protocol(
-        spec.protocol,
+        map_protocol(spec.protocol)[0] if as_maps else spec.protocol,
         name=protocol,
         dataset=find_dataset(spec.classes, told=dataset),
         short_side=short_side,
@@ -79,6 +112,9 @@ def predict(
         overlap=overlap,
         flip=flip,
     )
+    if as_maps:
+        predict_maps(networks, chosen, images, out, options, fingerprint(files))
+        return
     predictor = Predictor(networks, protocol=chosen)
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

@@ -29,11 +29,10 @@ Observed = npt.NDArray[np.bool_]
 ValueRange = tuple[float, float]
 
 # GDAL would take a twentieth of the machine's memory; a few rows of windows are enough.
-_CACHE_MB = 64
+CACHE_MB = 64
 _FULL_SCALE = 65535
 _PLAIN_TYPES = ("uint8", "uint16")
-# Filters of warnings belong to the whole process.
-_OPENING = threading.Lock()
+_OPENING = threading.RLock()
 
 
 def import_rasterio() -> Any:
@@ -90,7 +89,7 @@ class Raster:
         rasterio = import_rasterio()
         place = rasterio.windows.Window(window.left, window.top, window.width, window.height)
         bands = list(self.bands)
-        with _open(self.path) as dataset:
+        with open_dataset(self.path) as dataset:
             try:
                 values = dataset.read(bands, window=place)
                 observed = dataset.read_masks(bands, window=place).any(axis=0)
@@ -132,7 +131,7 @@ def open_raster(
         low, high = value_range
         msg = f"a value range goes from a lower to a higher number, not from {low:g} to {high:g}"
         raise UsageError(msg)
-    with _open(path) as dataset:
+    with open_dataset(path) as dataset:
         chosen = _choose_bands(path, dataset, channels, bands)
         kinds = {dataset.dtypes[band - 1] for band in chosen}
         if value_range is None and not (len(kinds) == 1 and kinds <= {*_PLAIN_TYPES}):
@@ -155,15 +154,19 @@ def open_raster(
 
 
 @contextmanager
-def _open(path: Path) -> "Iterator[DatasetReader]":
+def open_dataset(path: Path) -> "Iterator[DatasetReader]":
+    """Open a raster for reading, with a bounded cache.
+
+    Raises:
+        UsageError: rasterio is not installed.
+        DataError: The file is missing or no raster.
+    """
     rasterio = import_rasterio()
     if not path.is_file():
         msg = f"{path}: no such raster"
         raise DataError(msg)
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
-        with _OPENING, warnings.catch_warnings():
-            # A raster without a place on earth is predicted like any other.
-            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
+        with without_place_allowed():
             try:
                 dataset = rasterio.open(path)
             except rasterio.errors.RasterioIOError as error:
@@ -171,6 +174,15 @@ def _open(path: Path) -> "Iterator[DatasetReader]":
                 raise DataError(msg) from None
         with dataset:
             yield dataset
+
+
+@contextmanager
+def without_place_allowed() -> Iterator[None]:
+    """Keep rasterio from warning of rasters without a place on earth: they are like any other."""
+    # Filters of warnings belong to the whole process.
+    with _OPENING, warnings.catch_warnings():
+        warnings.simplefilter("ignore", import_rasterio().errors.NotGeoreferencedWarning)
+        yield
 
 
 def _choose_bands(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from segnext.classes import Classes, count_ids
-from segnext.data.rasters import import_rasterio
+from segnext.data.rasters import open_dataset
 from segnext.storage import write_atomically
 
 
@@ -28,9 +28,8 @@ class MapAreas:
 
 def count_areas(path: Path, classes: Classes) -> MapAreas:
     """Count the pixels of each class in a map that was written here."""
-    rasterio = import_rasterio()
     counts = np.zeros(classes.ignore_index + 1, np.int64)
-    with rasterio.open(path) as dataset:
+    with open_dataset(path) as dataset:
         for _, window in dataset.block_windows(1):
             found = count_ids(dataset.read(1, window=window))
             counts += found[: len(counts)]

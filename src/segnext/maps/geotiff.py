@@ -15,8 +15,14 @@ from xml.etree import ElementTree
 import numpy as np
 
 from segnext.classes import Classes
-from segnext.data.rasters import Raster, import_rasterio
-from segnext.errors import SegnextError
+from segnext.data.rasters import (
+    CACHE_MB,
+    Raster,
+    import_rasterio,
+    open_dataset,
+    without_place_allowed,
+)
+from segnext.errors import DataError, SegnextError
 from segnext.maps.progress import UNKNOWN_PERCENT, Block, Progress
 from segnext.storage import replace_atomically, write_atomically
 
@@ -28,11 +34,10 @@ _INTEGER, _TEXT = 0, 2
 _NAME, _VALUE, _RED, _GREEN, _BLUE = 2, 5, 6, 7, 8
 
 
-@contextmanager
 def write_labels(
     path: Path, raster: Raster, progress: Progress, classes: Classes, made: Mapping[str, Any]
-) -> Iterator[Path]:
-    """Write the labels of a map, which appear when the caller is done with what it makes of them.
+) -> None:
+    """Write the labels of a map; the file appears whole or not at all.
 
     Args:
         path: Of the GeoTIFF.
@@ -41,26 +46,24 @@ def write_labels(
         classes: Names and colours.
         made: What the result depends on; see `read_made`.
 
-    Yields:
-        A place where the finished file can be read.
-
     Raises:
         SegnextError: The disk refuses.
     """
     kind = np.dtype(classes.mask_dtype).name
-    colors = dict(enumerate((*color, 255) for color in classes.label_colors))
-    names = dict(enumerate(classes.label_names))
     write_atomically(path.with_name(f"{path.name}.aux.xml"), _describe_classes(classes))
-    with replace_atomically(path) as temporary:
-        with _assemble(temporary, raster, progress, kind, classes.ignore_index) as target:
-            for place, block in _blocks(progress):
-                target.write(block.labels, 1, window=place)
-            if kind == "uint8":
-                target.write_colormap(1, {**colors, classes.ignore_index: (0, 0, 0, 0)})
-            target.set_band_description(1, "class")
-            target.update_tags(1, **{f"CLASS_{train_id}": name for train_id, name in names.items()})
-            target.update_tags(**{MADE_TAG: json.dumps(made)})
-        yield temporary
+    with (
+        replace_atomically(path) as temporary,
+        _assemble(temporary, raster, progress, kind, classes.ignore_index) as target,
+    ):
+        for place, block in _blocks(progress):
+            target.write(block.labels, 1, window=place)
+        if kind == "uint8":
+            colors = dict(enumerate((*color, 255) for color in classes.label_colors))
+            target.write_colormap(1, {**colors, classes.ignore_index: (0, 0, 0, 0)})
+        target.set_band_description(1, "class")
+        names = {f"CLASS_{index}": name for index, name in enumerate(classes.label_names)}
+        target.update_tags(1, **names)
+        target.update_tags(**{MADE_TAG: json.dumps(made)})
 
 
 def write_confidence(
@@ -82,11 +85,10 @@ def read_made(path: Path) -> Any:
     """Return what a map that was written here depends on; `None` of other files, or without one."""
     if not path.is_file():
         return None
-    rasterio = import_rasterio()
     try:
-        with rasterio.open(path) as dataset:
+        with open_dataset(path) as dataset:
             return json.loads(dataset.tags().get(MADE_TAG, "null"))
-    except (rasterio.errors.RasterioIOError, ValueError):
+    except (DataError, ValueError):
         return None
 
 
@@ -100,35 +102,27 @@ def _assemble(
     """
     rasterio = import_rasterio()
     plain = progress.folder / "assembled.tif"
+    profile = {
+        "driver": "GTiff",
+        "height": raster.height,
+        "width": raster.width,
+        "count": 1,
+        "dtype": kind,
+        "nodata": nodata,
+        "crs": raster.crs or None,
+        "transform": rasterio.Affine(*raster.transform),
+        "compress": _PACKING,
+        "BIGTIFF": "IF_SAFER",
+    }
+    tiles = {"tiled": True, "blockxsize": _TILE, "blockysize": _TILE}
+    # Averages of labels are labels of something else.
+    overviews = {"blocksize": _TILE, "overview_resampling": "MODE"}
     try:
-        with rasterio.Env(GDAL_CACHEMAX=64, GDAL_PAM_ENABLED=False):
-            with rasterio.open(
-                plain,
-                "w",
-                driver="GTiff",
-                height=raster.height,
-                width=raster.width,
-                count=1,
-                dtype=kind,
-                nodata=nodata,
-                crs=raster.crs or None,
-                transform=rasterio.Affine(*raster.transform),
-                tiled=True,
-                blockxsize=_TILE,
-                blockysize=_TILE,
-                compress=_PACKING,
-                BIGTIFF="IF_SAFER",
-            ) as target:
+        with rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_PAM_ENABLED=False), without_place_allowed():
+            with rasterio.open(plain, "w", **profile, **tiles) as target:
                 yield target
             rasterio.shutil.copy(
-                plain,
-                path,
-                driver="COG",
-                compress=_PACKING,
-                blocksize=_TILE,
-                # Averages of labels are labels of something else.
-                overview_resampling="MODE",
-                BIGTIFF="IF_SAFER",
+                plain, path, driver="COG", compress=_PACKING, BIGTIFF="IF_SAFER", **overviews
             )
     except rasterio.errors.RasterioIOError as error:
         msg = f"{path}: cannot be written ({' '.join(str(error).split())})"
@@ -171,4 +165,4 @@ def _describe_classes(classes: Classes) -> bytes:
         for value in (train_id, name, *color):
             ElementTree.SubElement(row, "F").text = str(value)
     ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=False)
+    return ElementTree.tostring(root, encoding="unicode").encode()

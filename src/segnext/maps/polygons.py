@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from segnext.classes import Classes
-from segnext.data.rasters import import_rasterio
+from segnext.data.rasters import import_rasterio, open_dataset
 from segnext.errors import SegnextError
 from segnext.maps.areas import metres_per_unit
 from segnext.storage import replace_atomically
@@ -55,8 +55,7 @@ def write_polygons(path: Path, labels: Path, classes: Classes) -> None:
     Raises:
         SegnextError: The disk refuses.
     """
-    rasterio = import_rasterio()
-    with rasterio.open(labels) as dataset, replace_atomically(path) as temporary:
+    with open_dataset(labels) as dataset, replace_atomically(path) as temporary:
         outlines = _trace(dataset)
         if path.suffix == ".gpkg":
             # The driver goes by the suffix, and what is under way has none.
@@ -82,9 +81,7 @@ def _trace(dataset: Any) -> Iterator[_Outline]:
             yield _Outline(geometry, int(value), area)
 
 
-def _write_geopackage(
-    path: Path, outlines: Iterator[_Outline], classes: Classes, crs: Any
-) -> None:
+def _write_geopackage(path: Path, outlines: Iterator[_Outline], classes: Classes, crs: Any) -> None:
     import pyogrio
     import shapely
 

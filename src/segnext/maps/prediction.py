@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from segnext.classes import Mask
+from segnext.classes import Classes, Mask
 from segnext.data.images import Image
 from segnext.data.patches import Patch
 from segnext.data.rasters import Raster, ValueRange, open_raster
@@ -19,7 +19,7 @@ from segnext.maps.areas import MapAreas, count_areas, write_areas
 from segnext.maps.geotiff import read_made, write_confidence, write_labels
 from segnext.maps.polygons import SUFFIXES, write_polygons
 from segnext.maps.progress import UNKNOWN_PERCENT, Block, Progress
-from segnext.maps.strips import STRIP_WIDTH, Strip, part_below, plan_strips
+from segnext.maps.strips import STRIP_WIDTH, part_below, plan_strips
 from segnext.predict import Predictor
 from segnext.protocol import Protocol
 from segnext.spec import Normalization
@@ -74,9 +74,7 @@ def map_protocol(protocol: Protocol) -> tuple[Protocol, list[str]]:
     """
     plain = Protocol(window=WINDOW, overlap="blend")
     if protocol.window is not None:
-        plain = Protocol(
-            window=protocol.window, stride=protocol.stride, overlap=protocol.overlap
-        )
+        plain = Protocol(window=protocol.window, stride=protocol.stride, overlap=protocol.overlap)
     left_out = {
         "resizing": protocol.short_side is not None or protocol.box is not None,
         "scales": protocol.scales != (1.0,),
@@ -131,52 +129,69 @@ def predict_map(
         bands=options.bands,
         value_range=options.value_range,
     )
-    made = _describe(raster, predictor, made_by, confidence=options.confidence)
+    made = _describe(raster, predictor, made_by)
     files = _Files.of(out, name, options)
     if files.are_made_of(made):
-        return PredictedMap(files.labels, count_areas(files.labels, spec.classes), skipped=True)
+        areas = count_areas(files.labels, spec.classes)
+        files.write_missing(areas, spec.classes)
+        return PredictedMap(files.labels, areas, skipped=True)
     strips = plan_strips(raster.width, predictor.protocol, strip_width)
     folder = files.labels.with_name(f".{files.labels.stem}.progress")
-    progress = Progress(folder, made, raster.height, strips)
+    wanted = {**made, "confidence": options.confidence}
+    progress = Progress(folder, wanted, raster.height, strips)
     _predict_blocks(predictor, raster, progress, options, on_block)
+    files.remove_stale()
     if files.confidence is not None:
         write_confidence(files.confidence, raster, progress, made)
-    # Last of the rasters, because it is what tells that a map is done.
-    with write_labels(files.labels, raster, progress, spec.classes, made) as written:
-        areas = count_areas(written, spec.classes)
-        if files.polygons is not None:
-            write_polygons(files.polygons, written, spec.classes)
-        write_areas(files.areas, areas)
+    # Before the rest, which is made of it: what is missing of that is made by the next call.
+    write_labels(files.labels, raster, progress, spec.classes, made)
+    areas = count_areas(files.labels, spec.classes)
+    files.write_missing(areas, spec.classes)
     progress.remove()
     return PredictedMap(files.labels, areas)
 
 
 @dataclass(frozen=True)
 class _Files:
+    """Where the results of a map lie; those that were not asked for are `None`."""
+
     labels: Path
     areas: Path
     confidence: Path | None
     polygons: Path | None
+    companions: tuple[Path, ...]
 
     @classmethod
     def of(cls, out: Path, name: str, options: MapOptions) -> "_Files":
-        kind = options.polygons
+        areas, confidence = out / "areas" / f"{name}.csv", out / "confidence" / f"{name}.tif"
+        polygons = {kind: out / "polygons" / f"{name}.{kind}" for kind in SUFFIXES}
         return cls(
             out / "maps" / f"{name}.tif",
-            out / "areas" / f"{name}.csv",
-            out / "confidence" / f"{name}.tif" if options.confidence else None,
-            out / "polygons" / f"{name}.{kind}" if kind else None,
+            areas,
+            confidence if options.confidence else None,
+            polygons[options.polygons] if options.polygons else None,
+            (areas, confidence, *polygons.values()),
         )
 
     def are_made_of(self, made: dict[str, Any]) -> bool:
-        others = (self.areas, self.confidence, self.polygons)
-        there = all(path is None or path.is_file() for path in others)
-        return there and read_made(self.labels) == made
+        """Tell whether the rasters are there, made of the same."""
+        rasters = (self.labels,) if self.confidence is None else (self.labels, self.confidence)
+        return all(read_made(path) == made for path in rasters)
+
+    def remove_stale(self) -> None:
+        """Remove what another prediction of the map has left beside its labels."""
+        for path in (self.labels, *self.companions):
+            path.unlink(missing_ok=True)
+
+    def write_missing(self, areas: MapAreas, classes: Classes) -> None:
+        """Write what follows from the labels, if it is not there."""
+        if not self.areas.is_file():
+            write_areas(self.areas, areas)
+        if self.polygons is not None and not self.polygons.is_file():
+            write_polygons(self.polygons, self.labels, classes)
 
 
-def _describe(
-    raster: Raster, predictor: Predictor, made_by: str, *, confidence: bool
-) -> dict[str, Any]:
+def _describe(raster: Raster, predictor: Predictor, made_by: str) -> dict[str, Any]:
     """Say what a result depends on, as JSON has it."""
     found = raster.path.stat()
     classes = json.dumps(predictor.spec.classes.to_dict())
@@ -191,7 +206,6 @@ def _describe(
         "classes": hashlib.sha256(classes.encode()).hexdigest(),
         "protocol": predictor.protocol.describe(),
         "backend": predictor.backend,
-        "confidence": confidence,
     }
 
 
@@ -294,4 +308,5 @@ class _MapRows:
         if nodata is not None and 0 <= nodata <= scale and nodata == int(nodata):
             return np.full(self.shape[2], int(nodata), image.dtype)
         mean = np.array(self.normalization.mean) * scale
-        return np.rint(mean).clip(0, scale).astype(image.dtype)
+        fill: Image = np.rint(mean).clip(0, scale).astype(image.dtype)
+        return fill

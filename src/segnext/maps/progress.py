@@ -94,7 +94,7 @@ class Progress:
         """
         path = self._path(strip, top)
         try:
-            with np.load(path) as arrays:
+            with np.load(io.BytesIO(path.read_bytes())) as arrays:
                 found = dict(arrays)
             return Block(found["labels"], found.get("confidence"))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

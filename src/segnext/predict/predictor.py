@@ -285,9 +285,7 @@ def _refuse_confidence() -> Confidence:
 
 
 def _labels_only() -> UsageError:
-    return UsageError(
-        "this file gives labels without probabilities; export with --output logits"
-    )
+    return UsageError("this file gives labels without probabilities; export with --output logits")
 
 
 def _from_pil(photo: PIL.Image.Image, channels: int) -> npt.NDArray[Any]:
