@@ -6,7 +6,7 @@ import rasterio
 
 from raster_files import UTM, noise, write_raster
 from segnext.data import rasters
-from segnext.data.patches import Patch
+from segnext.data.grid import Patch
 from segnext.data.rasters import open_raster
 from segnext.errors import DataError, UsageError
 
@@ -41,9 +41,11 @@ def test_one_band_is_repeated_to_three(tmp_path: Path) -> None:
 def test_a_value_range_becomes_the_full_scale(tmp_path: Path) -> None:
     values = np.array([[-5, 0, 1500, 3000, 9999, np.nan]], np.float32)[..., None]
     path = write_raster(tmp_path / "a.tif", values)
-    image, observed = open_raster(path, value_range=(0, 3000)).read(Patch(0, 0, 1, 6))
+    raster = open_raster(path, value_range=(0, 3000))
+    image, observed = raster.read(Patch(0, 0, 1, 6))
+    assert raster.nodata == 0
     assert image.dtype == np.uint16
-    assert image[0, :, 0].tolist() == [0, 0, 32768, 65535, 65535, 0]
+    assert image[0, :, 0].tolist() == [1, 1, 32768, 65535, 65535, 0]
     assert observed[0].tolist() == [True] * 5 + [False]
 
 

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from segnext.data.images import Image
-from segnext.data.patches import Patch
+from segnext.data.grid import Patch
 from segnext.errors import DataError, UsageError, list_some
 
 if TYPE_CHECKING:
     from rasterio import DatasetReader
 
+Pixels = npt.NDArray[np.unsignedinteger[Any]]
+Coordinates = npt.NDArray[np.float64]
 Observed = npt.NDArray[np.bool_]
 ValueRange = tuple[float, float]
 
@@ -64,7 +65,9 @@ class Raster:
         value_range: Values that become 0 and 1 in the network; `None` takes 8 or 16 bit as stored.
         crs: Coordinate system as WKT; empty where the file states none.
         transform: From column and row to coordinates: x = a col + b row + c, y = d col + e row + f.
-        nodata: Value that the file declares for pixels that were never observed.
+        nodata: What `read` gives in all channels of a pixel that was never observed, where that is
+            known: 0 where values are scaled, else what the file declares.
+        bytes_per_value: 1 or 2, of what `read` gives.
     """
 
     path: Path
@@ -75,23 +78,42 @@ class Raster:
     crs: str
     transform: tuple[float, float, float, float, float, float]
     nodata: float | None
+    bytes_per_value: int
 
-    def read(self, window: Patch) -> tuple[Image, Observed]:
+    def read(self, window: Patch) -> tuple[Pixels, Observed]:
         """Read a window inside the raster.
 
         Returns:
             (h, w, C) uint8 or uint16, and (h, w), true where any band was observed. What was not
-            observed keeps its stored value, or 0 where values are scaled.
+            observed keeps its stored value. Scaled values are 1 to 65535, and 0 there.
 
         Raises:
             DataError: The file cannot be read there.
         """
+        values, observed = self._load(window, pixels=True)
+        pixels = values if self.value_range is None else _scale(values, self.value_range, observed)
+        image: Pixels = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
+        return image, observed
+
+    def observed(self, window: Patch) -> Observed:
+        """Tell which pixels (h, w) of a window were observed, as `read` does.
+
+        Raises:
+            DataError: The file cannot be read there.
+        """
+        return self._load(window, pixels=False)[1]
+
+    def _load(self, window: Patch, *, pixels: bool) -> tuple[npt.NDArray[Any], Observed]:
+        """Return values (C, h, w), if they are wanted, and what was observed."""
         rasterio = import_rasterio()
         place = rasterio.windows.Window(window.left, window.top, window.width, window.height)
         bands = list(self.bands)
         with open_dataset(self.path) as dataset:
+            # Nothing in the mask of a file tells that a value is no number.
+            floats = any(np.dtype(kind).kind == "f" for kind in dataset.dtypes)
             try:
-                values = dataset.read(bands, window=place)
+                wanted = pixels or floats
+                values = dataset.read(bands, window=place) if wanted else np.empty(0, np.uint8)
                 observed = dataset.read_masks(bands, window=place).any(axis=0)
             except rasterio.errors.RasterioIOError as error:
                 msg = (
@@ -101,9 +123,19 @@ class Raster:
                 raise DataError(msg) from None
         if values.dtype.kind == "f":
             observed &= np.isfinite(values).all(axis=0)
-        pixels = values if self.value_range is None else _scale(values, self.value_range, observed)
-        image: Image = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
-        return image, observed
+        return values, observed
+
+    def to_map(self, columns: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
+        """Return x and y of places that are counted in pixels from the upper left corner."""
+        a, b, c, d, e, f = self.transform
+        return a * columns + b * rows + c, d * columns + e * rows + f
+
+    def to_pixels(self, xs: Coordinates, ys: Coordinates) -> tuple[Coordinates, Coordinates]:
+        """Return columns and rows of places, in pixels from the upper left corner."""
+        a, b, c, d, e, f = self.transform
+        determinant = a * e - b * d
+        right, up = xs - c, ys - f
+        return (e * right - b * up) / determinant, (a * up - d * right) / determinant
 
 
 def open_raster(
@@ -149,7 +181,8 @@ def open_raster(
             value_range,
             crs.to_wkt() if crs else "",
             tuple(dataset.transform)[:6],
-            float(nodata) if nodata is not None and np.isfinite(nodata) else None,
+            _known_nodata(nodata, value_range),
+            1 if value_range is None and kinds == {"uint8"} else 2,
         )
 
 
@@ -214,10 +247,17 @@ def _choose_bands(
     return chosen
 
 
-def _scale(values: npt.NDArray[Any], value_range: ValueRange, observed: Observed) -> Image:
+def _known_nodata(declared: float | None, value_range: ValueRange | None) -> float | None:
+    if value_range is not None:
+        return 0.0
+    return float(declared) if declared is not None and np.isfinite(declared) else None
+
+
+def _scale(values: npt.NDArray[Any], value_range: ValueRange, observed: Observed) -> Pixels:
     low, high = value_range
     shares = (np.where(observed, values, low).astype(np.float64) - low) / (high - low)
-    scaled: Image = np.rint(shares.clip(0, 1) * _FULL_SCALE).astype(np.uint16)
+    scaled: Pixels = np.rint(shares.clip(0, 1) * _FULL_SCALE).clip(1).astype(np.uint16)
+    scaled[:, ~observed] = 0
     return scaled
 
 

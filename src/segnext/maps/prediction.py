@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from segnext.classes import Classes, Mask
+from segnext.data.grid import Patch
 from segnext.data.images import Image
-from segnext.data.patches import Patch
 from segnext.data.rasters import Raster, ValueRange, open_raster
 from segnext.errors import UsageError, describe_unknown
 from segnext.inference.masks import MaskBand
@@ -228,7 +228,7 @@ def _predict_blocks(
         kept = slice(strip.first - strip.left, strip.last - strip.left)
         for rows_done, band in _regroup(_cut(bands, part.top, kept), progress, top):
             window = Patch(rows_done.start, strip.first, rows_done.stop, strip.last)
-            _, observed = raster.read(window)
+            observed = raster.observed(window)
             labels, confidence = band.labels, None
             labels[~observed] = predictor.spec.classes.ignore_index
             if band.confidence is not None:

@@ -9,7 +9,7 @@ stopped prediction go on.
 
 from dataclasses import dataclass
 
-from segnext.data.patches import Patch
+from segnext.data.grid import Patch
 from segnext.inference.sizes import round_up
 from segnext.inference.views import WINDOWS_PER_BATCH, window_starts
 from segnext.protocol import GREATEST_STRIDE, LEAST_SIZE, Protocol

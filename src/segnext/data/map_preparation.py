@@ -1,0 +1,327 @@
+"""Plan the windows of large rasters that a model is trained and tested on.
+
+A map is divided into blocks, and each block goes to train, val or test as a whole by a seeded hash:
+neighbouring windows look alike, and would make scores a lie in different splits. Windows lie in a
+grid inside a block, and never reach into another.
+"""
+
+import dataclasses
+import itertools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from segnext.classes import BACKGROUND, count_ids
+from segnext.data.containers.map_windows import (
+    MapSource,
+    MapWindow,
+    WindowsIndex,
+    write_index,
+)
+from segnext.data.formats.maps import INDEX
+from segnext.data.formats.shape_classes import declare_shape_classes, number_labels
+from segnext.data.grid import Grid, Patch
+from segnext.data.map_labels import (
+    IGNORED_ID,
+    RASTER_SUFFIXES,
+    MapLabels,
+    list_classes,
+    open_labels,
+)
+from segnext.data.pairing import Item
+from segnext.data.rasters import Raster, ValueRange, open_raster
+from segnext.data.splits import DEFAULT_SHARES, split_by_hash
+from segnext.errors import DataError, UsageError
+from segnext.storage import write_atomically
+
+# Blocks that are enough for a split, where their size is not told.
+_ENOUGH_BLOCKS = 20
+_LARGEST_BLOCK = 4  # times the window
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class MapRules:
+    """How windows are taken from maps, and what their labels mean.
+
+    Attributes:
+        window: Side of a window, in pixels.
+        block: Side of a block, in pixels, about; found out if not given.
+        shares: Of train, val and test among the blocks.
+        seed: Another seed gives another split.
+        bands: As in `open_raster`.
+        value_range: As in `open_raster`.
+        layer: Of vector labels; the only one if not given.
+        field: Of vector labels that holds the class.
+        one_class: Name of the class that all polygons are of, instead of `field`.
+        classes: Names of the ids 0, 1, 2 and so on of label rasters; `class_0` and so on of those
+            that occur, if not given.
+        unlabelled: What pixels are that no polygon covers: `background` or `ignore`.
+    """
+
+    window: int = 1024
+    block: int | None = None
+    shares: tuple[float, float, float] = DEFAULT_SHARES
+    seed: int = 0
+    bands: tuple[int, ...] | None = None
+    value_range: ValueRange | None = None
+    layer: str | None = None
+    field: str = "class"
+    one_class: str | None = None
+    classes: tuple[str, ...] = ()
+    unlabelled: str = "background"
+
+    def __post_init__(self) -> None:
+        Grid(self.window, self.window)
+        if self.block is not None and self.block < self.window:
+            msg = f"a block of {self.block} px is smaller than its windows of {self.window} px"
+            raise UsageError(msg)
+
+
+@dataclass
+class PreparedMaps:
+    """What was written.
+
+    Attributes:
+        data_yaml: To train on.
+        windows: Number by split.
+        blocks: Number by split.
+        pixels: Labelled pixels by split and class.
+        left_out: Windows without any labelled pixel.
+    """
+
+    data_yaml: Path
+    windows: dict[str, int] = dataclasses.field(default_factory=dict)
+    blocks: dict[str, int] = dataclasses.field(default_factory=dict)
+    pixels: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
+class _Planned:
+    name: str
+    block: str
+    source: int
+    place: Patch
+
+
+def prepare_maps(
+    rasters: Sequence[Path],
+    labels: Path,
+    out: Path,
+    rules: MapRules | None = None,
+    *,
+    on_window: Callable[[int, int], None] = lambda _done, _total: None,
+) -> PreparedMaps:
+    """List the windows of maps that have labels, in splits, and write `maps.windows` and data.yaml.
+
+    Every label is looked at once; pixels are not copied.
+
+    Args:
+        rasters: Maps with the same bands.
+        labels: Vector file or raster of ids for all maps, or a folder with one of the same name
+            for each.
+        out: Folder; made if missing.
+        rules: Windows, blocks, classes.
+        on_window: Called with windows looked at and in all.
+
+    Raises:
+        UsageError: An option does not fit the files, or segnext[geo] is not installed.
+        DataError: A file cannot be read, no window is labelled, or there are too few blocks.
+    """
+    rules = rules or MapRules()
+    maps = [
+        open_raster(path, bands=rules.bands, value_range=rules.value_range)
+        for path in sorted(rasters)
+    ]
+    _check_maps(maps)
+    sources = [_find_labels(labels, raster.path) for raster in maps]
+    planned = list(_plan(maps, rules))
+    vectors = _are_vectors(sources)
+    unlabelled = rules.unlabelled if vectors else "ignore"
+    field = None if rules.one_class else rules.field
+    names: dict[int, str] = {}
+    around = 0
+    ignored: int | None = IGNORED_ID
+    if vectors:
+        names = _name_vectors(sources, rules)
+        around = declare_shape_classes(names, str(labels), unlabelled=unlabelled).background
+        ignored = around if unlabelled == "ignore" else None
+    ids = {name: raw for raw, name in names.items()}
+    readers = [open_labels(path, rules.layer, field, ids, around) for path in sources]
+    counts = []
+    for done, plan in enumerate(planned):
+        on_window(done, len(planned))
+        counts.append(_count(maps[plan.source], readers[plan.source], plan.place, ignored))
+    on_window(len(planned), len(planned))
+    if not vectors:
+        names = _name_ids(np.sum(counts, axis=0), rules, sources[0])
+    kept = [(plan, found) for plan, found in zip(planned, counts, strict=True) if found.any()]
+    if not kept:
+        msg = f"{labels}: labels nothing in {maps[0].path}; do they lie in the same place?"
+        raise DataError(msg)
+    named = names if around in names or ignored is not None else {around: BACKGROUND, **names}
+    splits = _split([plan for plan, _ in kept], rules)
+    prepared = PreparedMaps(out / "data.yaml", left_out=len(planned) - len(kept))
+    for split in ("train", "val", "test"):
+        inside = [(plan, counts) for plan, counts in kept if splits[plan.block] == split]
+        if inside:
+            total = np.sum([found for _, found in inside], axis=0)
+            prepared.windows[split] = len(inside)
+            prepared.blocks[split] = len({plan.block for plan, _ in inside})
+            prepared.pixels[split] = {name: int(total[raw]) for raw, name in named.items()}
+    index = WindowsIndex(
+        tuple(
+            MapSource(
+                _relative(raster.path, out), _relative(own, out), raster.bands, raster.value_range
+            )
+            for raster, own in zip(maps, sources, strict=True)
+        ),
+        tuple(
+            MapWindow(plan.name, splits[plan.block], plan.block, plan.source, plan.place)
+            for plan, _ in kept
+        ),
+        names,
+        rules.layer,
+        field,
+        unlabelled,
+    )
+    write_index(out / INDEX, index)
+    if not prepared.data_yaml.is_file():
+        text = "# Written by segnext data maps; merge and drop may be added.\n"
+        text += yaml.safe_dump({"path": ".", "format": "maps"}, sort_keys=False)
+        write_atomically(prepared.data_yaml, text.encode())
+    return prepared
+
+
+def _check_maps(maps: Sequence[Raster]) -> None:
+    if not maps:
+        msg = "no maps given: name one raster or more"
+        raise UsageError(msg)
+    names: dict[str, Raster] = {}
+    for raster in maps:
+        other = names.setdefault(raster.path.stem, raster)
+        if other is not raster:
+            msg = f"{other.path} and {raster.path} have one name; rename one of them"
+            raise DataError(msg)
+        if len(raster.bands) != len(maps[0].bands):
+            msg = (
+                f"{maps[0].path} has {len(maps[0].bands)} bands and {raster.path} "
+                f"{len(raster.bands)}; choose as many of each by --bands"
+            )
+            raise DataError(msg)
+
+
+def _find_labels(labels: Path, raster: Path) -> Path:
+    if labels.is_file():
+        return labels
+    if not labels.is_dir():
+        msg = f"{labels}: no such file or folder of labels"
+        raise DataError(msg)
+    found = sorted(path for path in labels.iterdir() if path.stem == raster.stem)
+    found = [path for path in found if path.resolve() != raster.resolve()]
+    if len(found) != 1:
+        msg = f"{labels}: has {len(found)} files called {raster.stem}, the labels of {raster}"
+        raise DataError(msg)
+    return found[0]
+
+
+def _are_vectors(labels: Sequence[Path]) -> bool:
+    kinds = {path.suffix.lower() not in RASTER_SUFFIXES for path in labels}
+    if len(kinds) > 1:
+        msg = f"labels are polygons of some maps and rasters of others, such as {labels[0]}"
+        raise DataError(msg)
+    return kinds.pop()
+
+
+def _plan(maps: Sequence[Raster], rules: MapRules) -> Iterator[_Planned]:
+    """Yield the windows of all maps, block by block."""
+    block = rules.block or _choose_block(maps, rules.window)
+    grid = Grid(rules.window, rules.window)
+    for number, raster in enumerate(maps):
+        for rows in _divide(raster.height, block):
+            for columns in _divide(raster.width, block):
+                name = f"{raster.path.stem}_{rows.start}_{columns.start}"
+                for patch in grid.plan(rows.stop - rows.start, columns.stop - columns.start):
+                    top, left = rows.start + patch.top, columns.start + patch.left
+                    # Only a map that is smaller than a window has less than a whole one.
+                    bottom = min(top + rules.window, rows.stop)
+                    right = min(left + rules.window, columns.stop)
+                    place = Patch(top, left, bottom, right)
+                    yield _Planned(
+                        f"{raster.path.stem}_{place.describe('sides')}", name, number, place
+                    )
+
+
+def _choose_block(maps: Sequence[Raster], window: int) -> int:
+    """Return the largest block of which there are enough, or one window."""
+    for times in range(_LARGEST_BLOCK, 1, -1):
+        counts = [
+            len(_divide(raster.height, times * window)) * len(_divide(raster.width, times * window))
+            for raster in maps
+        ]
+        if sum(counts) >= _ENOUGH_BLOCKS:
+            return times * window
+    return window
+
+
+def _divide(length: int, block: int) -> list[slice]:
+    """Divide a side into parts of about the size of a block, none of them smaller than it."""
+    count = max(1, length // block)
+    edges = [length * part // count for part in range(count + 1)]
+    return [slice(*pair) for pair in itertools.pairwise(edges)]
+
+
+def _name_vectors(labels: Sequence[Path], rules: MapRules) -> dict[int, str]:
+    """Return the class of each raw id of polygons."""
+    if rules.classes:
+        msg = "--classes names the ids of label rasters; polygons have names in their --field"
+        raise UsageError(msg)
+    if rules.one_class is not None:
+        return {1: rules.one_class}
+    found = {name for path in set(labels) for name in list_classes(path, rules.layer, rules.field)}
+    return number_labels(sorted(found))
+
+
+def _name_ids(counts: Counts, rules: MapRules, labels: Path) -> dict[int, str]:
+    """Return the class of each id of label rasters."""
+    seen = [int(raw) for raw in np.flatnonzero(counts)]
+    if not rules.classes:
+        return {raw: f"class_{raw}" for raw in seen}
+    unknown = [raw for raw in seen if raw >= len(rules.classes)]
+    if unknown:
+        msg = (
+            f"{labels}: holds the id {unknown[0]}, but --classes names {len(rules.classes)}, from "
+            f"0 to {len(rules.classes) - 1}"
+        )
+        raise DataError(msg)
+    return dict(enumerate(rules.classes))
+
+
+def _count(raster: Raster, labels: MapLabels, place: Patch, ignored: int | None) -> Counts:
+    """Count the labelled pixels of a window by raw id, (65536,)."""
+    raw_ids = labels.read(raster, place)
+    counts = count_ids(raw_ids[raster.observed(place)][None])
+    if ignored is not None:
+        counts[ignored] = 0
+    return counts
+
+
+def _split(planned: Sequence[_Planned], rules: MapRules) -> dict[str, str]:
+    """Return the split of each block."""
+    items = [Item(plan.name, Path(plan.name), None, plan.block) for plan in planned]
+    splits = split_by_hash(items, seed=rules.seed, shares=rules.shares)
+    return {item.group: split for split, part in splits.items() for item in part}
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # on another drive
+        return path.resolve().as_posix()
