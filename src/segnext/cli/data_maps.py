@@ -1,16 +1,13 @@
 """`segnext data maps`: windows of large rasters to train on."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from segnext.cli.options import Bands, ValueRange, parse_bands, parse_value_range
 from segnext.cli.progress import counting_bar
 from segnext.errors import UsageError
-
-if TYPE_CHECKING:
-    from segnext.data.map_preparation import PreparedMaps
 
 
 def data_maps(
@@ -87,7 +84,7 @@ def data_maps(
     )
     with counting_bar("reading labels") as show:
         prepared = prepare_maps(rasters, labels, out, rules, on_window=show)
-    for line in _describe(prepared):
+    for line in [*prepared.describe(), f"ready: {prepared.data_yaml}"]:
         typer.echo(line)
 
 
@@ -98,16 +95,3 @@ def _parse_shares(text: str) -> tuple[float, float, float]:
         msg = f"--shares {text!r}: should be three numbers, such as 0.8,0.1,0.1"
         raise UsageError(msg) from error
     return train, val, test
-
-
-def _describe(prepared: "PreparedMaps") -> list[str]:
-    """Say what lies in which split: a class that is missing in one cannot be learned or scored."""
-    lines = []
-    for split, windows in prepared.windows.items():
-        pixels = prepared.pixels[split]
-        total = max(1, sum(pixels.values()))
-        shares = ", ".join(f"{name} {count / total:.1%}" for name, count in pixels.items())
-        lines.append(f"{split}: {windows} windows in {prepared.blocks[split]} blocks; {shares}")
-    if prepared.left_out:
-        lines.append(f"{prepared.left_out} windows without any label left out")
-    return [*lines, f"ready: {prepared.data_yaml}"]

@@ -223,10 +223,12 @@ def _read_vectors(path: Path, layer: str | None, field: str | None) -> tuple[Any
             msg = f"{path}: has {len(layers)} layers ({list_some(layers)}); choose one by --layer"
             raise UsageError(msg)
         if layer is not None and layer not in layers:
-            raise UsageError(f"{path}: {describe_unknown('layer', layer, layers)}")
+            msg = f"{path}: {describe_unknown('layer', layer, layers)}"
+            raise UsageError(msg)
         fields = [str(name) for name in pyogrio.read_info(path, layer=layer)["fields"]]
         if field is not None and field not in fields:
-            raise UsageError(f"{path}: {describe_unknown('field', field, fields)}; see --field")
+            msg = f"{path}: {describe_unknown('field', field, fields)}; see --field"
+            raise UsageError(msg)
         meta, _, geometries, values = pyogrio.raw.read(
             path, layer=layer, columns=[field] if field else []
         )

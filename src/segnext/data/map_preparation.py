@@ -5,15 +5,13 @@ neighbouring windows look alike, and would make scores a lie in different splits
 grid inside a block, and never reach into another.
 """
 
-import dataclasses
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import yaml
 
 from segnext.classes import BACKGROUND, count_ids
@@ -35,6 +33,7 @@ from segnext.data.map_labels import (
 )
 from segnext.data.pairing import Item
 from segnext.data.rasters import Raster, ValueRange, open_raster
+from segnext.data.split_names import SPLIT_NAMES
 from segnext.data.splits import DEFAULT_SHARES, split_by_hash
 from segnext.errors import DataError, UsageError
 from segnext.storage import write_atomically
@@ -42,8 +41,6 @@ from segnext.storage import write_atomically
 # Blocks that are enough for a split, where their size is not told.
 _ENOUGH_BLOCKS = 20
 _LARGEST_BLOCK = 4  # times the window
-
-Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -77,6 +74,11 @@ class MapRules:
     classes: tuple[str, ...] = ()
     unlabelled: str = "background"
 
+    @property
+    def told_field(self) -> str | None:
+        """Field that holds the class; `None` where all polygons are of one."""
+        return None if self.one_class else self.field
+
     def __post_init__(self) -> None:
         Grid(self.window, self.window)
         if self.block is not None and self.block < self.window:
@@ -84,23 +86,43 @@ class MapRules:
             raise UsageError(msg)
 
 
-@dataclass
+@dataclass(frozen=True)
 class PreparedMaps:
     """What was written.
 
     Attributes:
         data_yaml: To train on.
-        windows: Number by split.
-        blocks: Number by split.
-        pixels: Labelled pixels by split and class.
+        windows: With the split and block of each.
+        counts: Labelled pixels by window and raw id.
+        titles: Class by raw id.
         left_out: Windows without any labelled pixel.
     """
 
     data_yaml: Path
-    windows: dict[str, int] = dataclasses.field(default_factory=dict)
-    blocks: dict[str, int] = dataclasses.field(default_factory=dict)
-    pixels: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
-    left_out: int = 0
+    windows: tuple[MapWindow, ...]
+    counts: Mapping[str, Mapping[int, int]]
+    titles: Mapping[int, str]
+    left_out: int
+
+    def describe(self) -> list[str]:
+        """Say what lies in which split: a class missing in one is not learned, or not scored."""
+        lines = []
+        for split in SPLIT_NAMES:
+            inside = [window for window in self.windows if window.split == split]
+            if not inside:
+                continue
+            counts = [self.counts[window.name] for window in inside]
+            pixels = {
+                name: sum(found.get(raw, 0) for found in counts)
+                for raw, name in self.titles.items()
+            }
+            total = max(1, sum(pixels.values()))
+            shares = ", ".join(f"{name} {count / total:.1%}" for name, count in pixels.items())
+            blocks = len({window.block for window in inside})
+            lines.append(f"{split}: {len(inside)} windows in {blocks} blocks; {shares}")
+        if self.left_out:
+            lines.append(f"{self.left_out} windows without any label left out")
+        return lines
 
 
 @dataclass(frozen=True)
@@ -143,39 +165,16 @@ def prepare_maps(
     _check_maps(maps)
     sources = [_find_labels(labels, raster.path) for raster in maps]
     planned = list(_plan(maps, rules))
-    vectors = _are_vectors(sources)
-    unlabelled = rules.unlabelled if vectors else "ignore"
-    field = None if rules.one_class else rules.field
-    names: dict[int, str] = {}
-    around = 0
-    ignored: int | None = IGNORED_ID
-    if vectors:
-        names = _name_vectors(sources, rules)
-        around = declare_shape_classes(names, str(labels), unlabelled=unlabelled).background
-        ignored = around if unlabelled == "ignore" else None
-    ids = {name: raw for raw, name in names.items()}
-    readers = [open_labels(path, rules.layer, field, ids, around) for path in sources]
-    counts = []
-    for done, plan in enumerate(planned):
-        on_window(done, len(planned))
-        counts.append(_count(maps[plan.source], readers[plan.source], plan.place, ignored))
-    on_window(len(planned), len(planned))
-    if not vectors:
-        names = _name_ids(np.sum(counts, axis=0), rules, sources[0])
-    kept = [(plan, found) for plan, found in zip(planned, counts, strict=True) if found.any()]
+    survey = _survey(maps, sources, planned, rules, on_window)
+    kept = [number for number, counts in enumerate(survey.counts) if counts]
     if not kept:
         msg = f"{labels}: labels nothing in {maps[0].path}; do they lie in the same place?"
         raise DataError(msg)
-    named = names if around in names or ignored is not None else {around: BACKGROUND, **names}
-    splits = _split([plan for plan, _ in kept], rules)
-    prepared = PreparedMaps(out / "data.yaml", left_out=len(planned) - len(kept))
-    for split in ("train", "val", "test"):
-        inside = [(plan, counts) for plan, counts in kept if splits[plan.block] == split]
-        if inside:
-            total = np.sum([found for _, found in inside], axis=0)
-            prepared.windows[split] = len(inside)
-            prepared.blocks[split] = len({plan.block for plan, _ in inside})
-            prepared.pixels[split] = {name: int(total[raw]) for raw, name in named.items()}
+    splits = _split([planned[number] for number in kept], rules)
+    windows = tuple(
+        MapWindow(plan.name, splits[plan.block], plan.block, plan.source, plan.place)
+        for plan in (planned[number] for number in kept)
+    )
     index = WindowsIndex(
         tuple(
             MapSource(
@@ -183,21 +182,73 @@ def prepare_maps(
             )
             for raster, own in zip(maps, sources, strict=True)
         ),
-        tuple(
-            MapWindow(plan.name, splits[plan.block], plan.block, plan.source, plan.place)
-            for plan, _ in kept
-        ),
-        names,
+        windows,
+        survey.names,
         rules.layer,
-        field,
-        unlabelled,
+        rules.told_field,
+        survey.unlabelled,
     )
     write_index(out / INDEX, index)
-    if not prepared.data_yaml.is_file():
+    path = out / "data.yaml"
+    if not path.is_file():
         text = "# Written by segnext data maps; merge and drop may be added.\n"
         text += yaml.safe_dump({"path": ".", "format": "maps"}, sort_keys=False)
-        write_atomically(prepared.data_yaml, text.encode())
-    return prepared
+        write_atomically(path, text.encode())
+    found = {plan.name: counts for plan, counts in zip(planned, survey.counts, strict=True)}
+    return PreparedMaps(
+        path,
+        windows,
+        {window.name: found[window.name] for window in windows},
+        survey.titles,
+        left_out=len(planned) - len(windows),
+    )
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What the labels of all windows hold.
+
+    Attributes:
+        names: Class by raw id, of the labels.
+        titles: Class by raw id, with that of pixels that no polygon covers.
+        unlabelled: As an index has it.
+        counts: Labelled pixels of each window by raw id; empty where there are none.
+    """
+
+    names: dict[int, str]
+    titles: dict[int, str]
+    unlabelled: str
+    counts: list[dict[int, int]]
+
+
+def _survey(
+    maps: Sequence[Raster],
+    sources: Sequence[Path],
+    planned: Sequence[_Planned],
+    rules: MapRules,
+    on_window: Callable[[int, int], None],
+) -> _Survey:
+    """Look at the labels of every window."""
+    vectors = _are_vectors(sources)
+    names, titles, around = dict[int, str](), dict[int, str](), IGNORED_ID
+    unlabelled = rules.unlabelled if vectors else "ignore"
+    if vectors:
+        names = _name_polygons(sources, rules)
+        around = declare_shape_classes(names, str(sources[0]), unlabelled=unlabelled).background
+        titles = names if unlabelled == "ignore" else {around: BACKGROUND, **names}
+    ids = {name: raw for raw, name in names.items()}
+    readers = [open_labels(path, rules.layer, rules.told_field, ids, around) for path in sources]
+    counts = []
+    for done, plan in enumerate(planned):
+        on_window(done, len(planned))
+        found = _count(maps[plan.source], readers[plan.source], plan.place)
+        if unlabelled == "ignore":
+            found.pop(around, None)
+        counts.append(found)
+    on_window(len(planned), len(planned))
+    if not vectors:
+        names = titles = _name_ids({raw for found in counts for raw in found}, rules, sources[0])
+    return _Survey(names, titles, unlabelled, counts)
 
 
 def _check_maps(maps: Sequence[Raster]) -> None:
@@ -278,39 +329,36 @@ def _divide(length: int, block: int) -> list[slice]:
     return [slice(*pair) for pair in itertools.pairwise(edges)]
 
 
-def _name_vectors(labels: Sequence[Path], rules: MapRules) -> dict[int, str]:
+def _name_polygons(labels: Sequence[Path], rules: MapRules) -> dict[int, str]:
     """Return the class of each raw id of polygons."""
     if rules.classes:
         msg = "--classes names the ids of label rasters; polygons have names in their --field"
         raise UsageError(msg)
     if rules.one_class is not None:
         return {1: rules.one_class}
-    found = {name for path in set(labels) for name in list_classes(path, rules.layer, rules.field)}
-    return number_labels(sorted(found))
+    files = set(labels)
+    return number_labels(
+        sorted({name for path in files for name in list_classes(path, rules.layer, rules.field)})
+    )
 
 
-def _name_ids(counts: Counts, rules: MapRules, labels: Path) -> dict[int, str]:
+def _name_ids(found: Set[int], rules: MapRules, labels: Path) -> dict[int, str]:
     """Return the class of each id of label rasters."""
-    seen = [int(raw) for raw in np.flatnonzero(counts)]
     if not rules.classes:
-        return {raw: f"class_{raw}" for raw in seen}
-    unknown = [raw for raw in seen if raw >= len(rules.classes)]
-    if unknown:
+        return {raw: f"class_{raw}" for raw in sorted(found)}
+    if found and max(found) >= len(rules.classes):
         msg = (
-            f"{labels}: holds the id {unknown[0]}, but --classes names {len(rules.classes)}, from "
+            f"{labels}: holds the id {max(found)}, but --classes names {len(rules.classes)}, from "
             f"0 to {len(rules.classes) - 1}"
         )
         raise DataError(msg)
     return dict(enumerate(rules.classes))
 
 
-def _count(raster: Raster, labels: MapLabels, place: Patch, ignored: int | None) -> Counts:
-    """Count the labelled pixels of a window by raw id, (65536,)."""
-    raw_ids = labels.read(raster, place)
-    counts = count_ids(raw_ids[raster.observed(place)][None])
-    if ignored is not None:
-        counts[ignored] = 0
-    return counts
+def _count(raster: Raster, labels: MapLabels, place: Patch) -> dict[int, int]:
+    """Count the observed pixels of a window by raw id."""
+    counts = count_ids(labels.read(raster, place)[raster.observed(place)][None])
+    return {int(raw): int(counts[raw]) for raw in np.flatnonzero(counts)}
 
 
 def _split(planned: Sequence[_Planned], rules: MapRules) -> dict[str, str]:
