@@ -156,7 +156,14 @@ class MapWindows:
         """
         window = self._windows[name]
         raster = self._raster(window.source)
-        pixels, _ = raster.read(window.place)
+        place = window.place
+        if place.bottom > raster.height or place.right > raster.width:
+            msg = (
+                f"{raster.path}: has {raster.width} x {raster.height} pixels, fewer than when its "
+                f"windows were listed; write it again with segnext data maps"
+            )
+            raise DataError(msg)
+        pixels, _ = raster.read(place)
         nodata = raster.nodata
         tags = [] if nodata is None else [(_NODATA_TAG, _ASCII, 0, f"{nodata:g}", True)]
         content = io.BytesIO()
