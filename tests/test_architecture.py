@@ -36,6 +36,7 @@ LAYERS = {
     "report": 6,
     "serve": 6,
     "compare": 6,
+    "maps": 6,
     "cli": 7,
     "__main__": 8,
 }
@@ -103,7 +104,7 @@ def test_every_place_has_a_layer() -> None:
 
 def test_prediction_knows_nothing_of_training() -> None:
     for path in FILES:
-        if place(path) in {"predict", "inference", "weights", "serve"}:
+        if place(path) in {"predict", "inference", "maps", "weights", "serve"}:
             used = {name.split(".")[1] for name in imported(path) if name.startswith("segnext.")}
             assert not used & {"training", "evaluation"}, path
 
@@ -167,17 +168,20 @@ COVERED_BY = {
     "classification/config.py": "classification/test_run.py",
     "classification/run_folder.py": "classification/test_run.py",
     "classification/trainer.py": "classification/test_run.py",
+    "cli/data_maps.py": "data/test_map_preparation.py",
     "cli/models.py": "cli/test_main.py",
     "cli/plan.py": "cli/test_main.py",
     "cli/options.py": "cli/test_main.py",
     "cli/progress.py": "cli/test_data_check.py",
     "cli/predict.py": "cli/test_main.py",
+    "cli/predict_maps.py": "maps/test_prediction.py",
     "cli/synthetic.py": "cli/test_main.py",
     "compare/measuring.py": "compare/test_compare.py",
     "compare/segmenting.py": "compare/test_compare.py",
     "data/datasets/known_dataset.py": "data/datasets/test_registry.py",
     "data/formats/format.py": "data/formats/test_registry.py",
     "data/formats/label_studio_regions.py": "data/formats/test_label_studio.py",
+    "data/grid.py": "data/test_patches.py",
     "data/scenery/objects.py": "data/test_synthetic.py",
     "data/scenery/street.py": "data/test_synthetic.py",
     "deploy/bundle_files/example.py": "deploy/test_bundle.py",

@@ -50,6 +50,10 @@ def test_a_list_without_further_options(scene_weights: Path, scenes: Path, tmp_p
         (("--workers", "2"), "--workers is for --engine ray"),
         (("--ray-address", "auto", "--shard", "0/2"), "--ray-address is for --engine ray"),
         (("more", "--shard", "0/2"), "2 sources given"),
+        (("--shard", "0/2", "--save", "overlay,coco"), "--save coco needs all pictures at once"),
+        (("--shard", "0/2", "--suggest", "2"), "--suggest needs all pictures at once"),
+        (("--shard", "0/2", "--map"), "--map takes local files, without shards and --engine"),
+        (("--map", "--suggest", "2"), "--save and --suggest are for pictures"),
         (("--shard", "0/2", "--out", "photos/out"), "photos/out lies below the pictures in photos"),
     ],
 )

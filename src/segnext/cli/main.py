@@ -20,6 +20,7 @@ from segnext.cli.compare import compare
 from segnext.cli.data_check import data_check
 from segnext.cli.data_classes import data_classes
 from segnext.cli.data_formats import data_formats
+from segnext.cli.data_maps import data_maps
 from segnext.cli.data_prepare import data_prepare
 from segnext.cli.data_submission import data_submission
 from segnext.cli.evaluate import evaluate
@@ -77,6 +78,7 @@ app.command("import-weights")(import_weights)
 app.command()(models)
 data_app.command()(synthetic)
 data_app.command("check")(data_check)
+data_app.command("maps")(data_maps)
 data_app.command("prepare")(data_prepare)
 data_app.command("classes")(data_classes)
 data_app.command("formats")(data_formats)

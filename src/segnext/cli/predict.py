@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
 from segnext.cli.options import (
+    MAPS,
     Backend,
+    Bands,
     DatasetName,
     Device,
     Flip,
@@ -19,9 +21,12 @@ from segnext.cli.options import (
     ShortSide,
     Stride,
     Threads,
+    ValueRange,
     Weights,
     Window,
     build_protocol,
+    parse_bands,
+    parse_value_range,
 )
 from segnext.cli.predict_bulk import (
     Engine,
@@ -33,9 +38,14 @@ from segnext.cli.predict_bulk import (
     choose_pictures,
     predict_bulk,
 )
+from segnext.cli.predict_maps import predict_maps
+from segnext.errors import UsageError
 
 if TYPE_CHECKING:
     from segnext.predict import Report
+
+
+PICTURES_BY_DEFAULT = "labels,overlay"
 
 
 def predict(
@@ -57,7 +67,7 @@ def predict(
             help="What to write, with commas between: labels (always), overlay, contours, "
             "confidence, areas (CSV), coco (polygons), coco-rle, labelme, cvat, label-studio, yolo."
         ),
-    ] = "labels,overlay",
+    ] = PICTURES_BY_DEFAULT,
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Also write confidence pictures.")
     ] = False,
@@ -74,6 +84,21 @@ def predict(
     workers: Workers = None,
     ray_address: RayAddress = None,
     on_error: OnError = None,
+    as_maps: Annotated[
+        bool,
+        typer.Option(
+            "--map",
+            help="Rasters of any size to GeoTIFFs of the same place, in bounded memory; needs "
+            "segnext[geo].",
+            rich_help_panel=MAPS,
+        ),
+    ] = False,
+    polygons: Annotated[
+        str | None,
+        typer.Option(help="Also outlines of the classes: gpkg or geojson.", rich_help_panel=MAPS),
+    ] = None,
+    bands: Bands = None,
+    value_range: ValueRange = None,
     protocol: ProtocolName = None,
     dataset: DatasetName = None,
     window: Window = None,
@@ -96,12 +121,17 @@ def predict(
     With --shard, --engine, a URL or a .txt: for millions of pictures. Output names keep the
     pictures' suffixes, and manifest/ tells what is finished and the areas, in place of areas.json.
 
+    With --map: maps/ and areas/ of GeoTIFFs and CSV, in windows of 1024 px unless told otherwise.
+
     Example: segnext predict best.safetensors photos/ extra.jpg --out masks/ --save labels,cvat
 
     Example: segnext predict best.safetensors s3://bucket/photos --out s3://bucket/out --shard 3/16
+
+    Example: segnext predict best.safetensors ortho.tif --map --polygons gpkg
     """
     from segnext.inference import open_networks
     from segnext.inference.protocols import find_dataset
+    from segnext.maps import MapOptions, map_protocol
     from segnext.predict import (
         Predictor,
         find_images,
@@ -114,9 +144,21 @@ def predict(
     from segnext.predict.writers.registry import check_outputs, list_places
     from segnext.weights import member_files, spec_of
 
+    map_only = {"--polygons": polygons, "--bands": bands, "--value-range": value_range}
+    stray = [name for name, value in map_only.items() if value is not None]
+    if stray and not as_maps:
+        msg = f"{stray[0]} is for maps; add --map"
+        raise UsageError(msg)
+    options = MapOptions(parse_bands(bands), parse_value_range(value_range), confidence, polygons)
     outputs = [name.strip() for name in save.split(",") if name.strip()]
     check_outputs(outputs)
     bulk = bulk_options(paths, out_place, shard, engine, workers, ray_address, on_error)
+    if bulk and as_maps:
+        msg = "--map takes local files, without shards and --engine"
+        raise UsageError(msg)
+    if as_maps and (suggest is not None or save != PICTURES_BY_DEFAULT):
+        msg = "--save and --suggest are for pictures; leave them out with --map"
+        raise UsageError(msg)
     if bulk:
         outputs = choose_pictures([*outputs, *(["confidence"] if confidence else [])], suggest)
     images = {} if bulk else find_images(paths)
@@ -126,7 +168,7 @@ def predict(
     )
     spec = spec_of(networks[0])
     chosen = build_protocol(
-        spec.protocol,
+        map_protocol(spec.protocol)[0] if as_maps else spec.protocol,
         name=protocol,
         dataset=find_dataset(spec.classes, told=dataset),
         short_side=short_side,
@@ -136,6 +178,9 @@ def predict(
         overlap=overlap,
         flip=flip,
     )
+    if as_maps:
+        predict_maps(networks, chosen, images, Path(out_place), options, fingerprint(files))
+        return
     predictor = Predictor(networks, protocol=chosen)
     if bulk:
         job = Job(

@@ -134,7 +134,8 @@ def _check_size(header: ImageHeader, path: Path) -> None:
     if pixels > MAX_PIXELS or pixels * header.channels > MAX_VALUES:
         msg = (
             f"{path}: {header.width:,} x {header.height:,} pixels x {header.channels} channels is "
-            f"too large (at most {MAX_PIXELS:,} pixels, {MAX_VALUES:,} values); cut it into tiles"
+            f"too large (at most {MAX_PIXELS:,} pixels, {MAX_VALUES:,} values); cut it into "
+            f"tiles, or predict it with --map"
         )
         raise DataError(msg)
 

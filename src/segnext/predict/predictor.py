@@ -28,8 +28,9 @@ from segnext.inference import (
     stream_mask,
 )
 from segnext.inference.labels_only import compute_labels
-from segnext.inference.masks import Confidence, join_bands
+from segnext.inference.masks import Confidence, MaskBand, join_bands
 from segnext.inference.stacking import Stacker
+from segnext.inference.views import RowSource
 from segnext.predict.ahead import run_ahead
 from segnext.predict.footage import Footage, Frame, open_footage
 from segnext.predict.prediction import Prediction
@@ -170,6 +171,26 @@ class Predictor:
         again = functools.partial(self._stream_confidence, image)
         return Prediction(image, mask, spec.classes, again)
 
+    def stream(self, rows: RowSource, *, confidence: bool = False) -> Iterator[MaskBand]:
+        """Predict a picture of any height from top to bottom; see `inference.stream_mask`.
+
+        Args:
+            rows: (H, W, C): an array, or anything that gives arrays for slices of its rows, with
+                as many channels as the model takes.
+            confidence: Also compute probabilities.
+
+        Yields:
+            Bands of rows that join to the whole mask.
+
+        Raises:
+            UsageError: The network is an exported file that gives labels only.
+        """
+        if any(network.output == "labels" for network in self._networks):
+            raise _labels_only()
+        yield from stream_mask(
+            self._networks, rows, self.spec.normalization, self.protocol, confidence=confidence
+        )
+
     def predict_batch(self, images: Sequence[Image]) -> list[Prediction]:
         """Predict pictures (H, W, C) that `read` returned, together where that changes nothing.
 
@@ -302,8 +323,11 @@ class Predictor:
 
 
 def _refuse_confidence() -> Confidence:
-    msg = "this file gives labels without probabilities; export with --output logits"
-    raise UsageError(msg)
+    raise _labels_only()
+
+
+def _labels_only() -> UsageError:
+    return UsageError("this file gives labels without probabilities; export with --output logits")
 
 
 def _from_pil(photo: PIL.Image.Image, channels: int) -> npt.NDArray[Any]:

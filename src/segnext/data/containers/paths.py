@@ -1,8 +1,9 @@
 """Files in folders and in archives, by one kind of path.
 
 A path may lead into a `.zip` or `.tar` file as if that were a folder: `roads.zip/images/1.jpg`;
-into a shard in object storage by its index, `train-000000.tar.shard/0001.jpg`; and into a file of
-rows, `data-00000-of-00001.arrow/17/image`. Whoever lists folders or reads bytes does it through
+into a shard in object storage by its index, `train-000000.tar.shard/0001.jpg`; into a file of
+rows, `data-00000-of-00001.arrow/17/image`; and into an index of windows of large rasters,
+`maps.windows/ortho_0_512_0_512.tif`. Whoever lists folders or reads bytes does it through
 this module and needs to know nothing more; paths stay plain `pathlib.Path`, so they print, sort
 and travel to worker processes as always. Nothing is ever unpacked to disk.
 """
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from segnext.data.containers.archives import Container, TarArchive, ZipArchive
+from segnext.data.containers.map_windows import MapWindows
 from segnext.data.containers.rows import ArrowRows
 from segnext.data.containers.shards import RemoteShard
 from segnext.errors import DataError
@@ -26,6 +28,7 @@ _OPENERS: dict[str, Callable[[Path], Container]] = {
     ".tar": TarArchive,
     ".shard": RemoteShard,
     ".arrow": ArrowRows,
+    ".windows": MapWindows,
 }
 
 
