@@ -1,26 +1,22 @@
 """Time what it is worth that decode, inference and encode overlap.
 
 python benchmarks/video.py WEIGHTS VIDEO [--frames 60] [--rounds 7] [--threads 1] [--backend auto]
-    [--live FPS]
 
 Writes the same overlay, label frames and timings from the same frames, in turns: with every stage
 in a thread of its own, as `segnext video` does, and one stage after the other in one thread.
 Prints the median of the rounds' ratios. A round's two runs are next to each other, so that other
 programs on the machine slow both. Where the stages share one core (`taskset -c 0`), there is
-nothing to gain but waiting: of the disk, and of a camera, which --live stands in for by handing out
-frames no sooner than one would.
+nothing to gain but the time in which one of them waits for the disk.
 """
 
 import argparse
 import statistics
 import tempfile
-import time
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from segnext.predict import Footage, Frame, Predictor, open_footage, write_video
+from segnext.predict import Predictor, open_footage, write_video
 
 
 def main() -> None:
@@ -31,13 +27,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1, help="of the network")
     parser.add_argument("--backend", default="auto")
-    parser.add_argument("--live", type=float, help="frames per second that come, and no faster")
     options = parser.parse_args()
     predictor = Predictor(options.weights, backend=options.backend, threads=options.threads)
     ratios, shares = [], []
     for turn in range(options.rounds + 1):
-        overlapped, report = measure(predictor, options, in_one_thread=False)
-        sequential, _ = measure(predictor, options, in_one_thread=True)
+        overlapped, _ = measure(predictor, options, in_one_thread=False)
+        sequential, report = measure(predictor, options, in_one_thread=True)
         if turn:  # the first one warms up
             ratios.append(sequential / overlapped)
             shares.append(report.mean_ms)
@@ -46,7 +41,10 @@ def main() -> None:
         f"{report.width}x{report.height} px, {options.rounds} rounds"
     )
     means = {stage: statistics.median(share[stage] for share in shares) for stage in shares[0]}
-    print("ms a frame:", ", ".join(f"{stage} {spent:.1f}" for stage, spent in means.items()))
+    print(
+        "ms a frame, one after the other:",
+        ", ".join(f"{stage} {spent:.1f}" for stage, spent in means.items()),
+    )
     print(
         f"one thread / overlapped: {statistics.median(ratios):.2f} "
         f"(rounds {min(ratios):.2f} to {max(ratios):.2f}); "
@@ -57,33 +55,17 @@ def main() -> None:
 def measure(predictor: Predictor, options: Any, *, in_one_thread: bool) -> tuple[float, Any]:
     """Return the seconds of a run and its report."""
     footage = open_footage(options.video)
-    if options.live:
-        slow_down(footage, options.live)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "out")
         if not in_one_thread:
-            report = write_video(predictor, footage, out, limit=options.frames)
+            report = write_video(predictor, footage, out, codec="mjpeg", limit=options.frames)
             return report.seconds, report
         with (
             mock.patch("segnext.predict.predictor.run_ahead", lambda items, **_: items),
             mock.patch("segnext.predict.video.run_ahead", lambda items, **_: items),
         ):
-            report = write_video(predictor, footage, out, limit=options.frames)
+            report = write_video(predictor, footage, out, codec="mjpeg", limit=options.frames)
         return report.seconds, report
-
-
-def slow_down(footage: Footage, fps: float) -> None:
-    """Hand out frames no sooner than a camera would, which has one waiting at most."""
-    frames = footage.frames
-
-    def paced() -> Generator[Frame]:
-        due = time.perf_counter()
-        for frame in frames():
-            time.sleep(max(0.0, due - time.perf_counter()))
-            yield frame
-            due = max(due + 1 / fps, time.perf_counter())
-
-    footage.frames = paced  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
