@@ -14,6 +14,7 @@ from segnext.errors import UsageError, describe_unknown
 if TYPE_CHECKING:
     from segnext.predict import Predictor
     from segnext.predict.bulk import Job, Shard, Summary
+    from segnext.predict.bulk.run import Engine as BulkEngine
 
 BULK = "Millions of pictures"
 
@@ -131,6 +132,7 @@ def predict_bulk(options: BulkOptions, job: "Job", predictor: "Predictor") -> No
     """Do it, and print a summary; exit code 1 if a picture failed."""
     from segnext.predict.bulk import Worker, list_pictures, predict_listed, predict_on_ray
 
+    engine: BulkEngine
     if options.engine == "ray":
         engine = functools.partial(
             predict_on_ray, job=job, workers=options.workers, address=options.ray_address

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from segnext.data.containers.shard_cache import open_storage
 from segnext.errors import SegnextError
 from segnext.predict.bulk.listing import describe_failure, is_url
-from segnext.predict.predictor import Prediction
+from segnext.predict.prediction import Prediction
 
 MANIFESTS = "manifest"
 
