@@ -206,7 +206,7 @@ def test_a_kill_loses_nothing_and_repeats_nothing_that_was_listed(
     out = tmp_path / "out"
     words = [sys.executable, "-c", KILLED, str(photos), str(scene_weights), str(out)]
     process = subprocess.Popen(words, env=os.environ)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600  # busy machines take long to start
     while len(listed_in(out)) < 8:
         assert time.monotonic() < deadline
         assert process.poll() is None
