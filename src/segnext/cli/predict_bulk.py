@@ -42,7 +42,7 @@ Workers = Annotated[
 RayAddress = Annotated[
     str | None,
     typer.Option(
-        help="Cluster to use (auto, ray://host:10001); RAY_ADDRESS, or one for this call alone.",
+        help="Cluster to use (auto, host:6379); RAY_ADDRESS, or one for this call alone.",
         rich_help_panel=BULK,
     ),
 ]
