@@ -35,6 +35,17 @@ def test_a_list_in_a_list_out(predictor: Predictor, photo: Path) -> None:
     assert np.array_equal(found[0].mask, found[1].mask)
 
 
+def test_a_stream_joins_to_the_mask(scene_weights: Path, photo: Path) -> None:
+    streaming = Predictor(scene_weights, backend="eager", protocol=Protocol(window=32, stride=32))
+    image = streaming.read(photo)
+    bands = list(streaming.stream(image, confidence=True))
+    assert bands[0].rows.start == 0
+    expected = streaming.predict(image)
+    assert np.array_equal(np.concatenate([band.labels for band in bands]), expected.mask)
+    confidence = np.concatenate([band.confidence for band in bands if band.confidence is not None])
+    assert np.abs(confidence - expected.confidence).max() < 1e-6
+
+
 def test_a_batch_gives_what_each_picture_gives_alone(
     predictor: Predictor, scene_weights: Path
 ) -> None:
