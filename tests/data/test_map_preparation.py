@@ -173,9 +173,10 @@ def test_what_cannot_be_prepared(files: Path, tmp_path: Path) -> None:
     far = write_raster(tmp_path / "far.tif", noise(64, 64), west=WEST + 9e4)
     other = write_raster(tmp_path / "map.tif", noise(64, 64))
     grey = write_raster(tmp_path / "grey.tif", noise(64, 64, 1))
-    rules = MapRules(32, unlabelled="ignore")
-    with pytest.raises(DataError, match=r"labels nothing in .*far.tif; do they lie in the same"):
-        prepare_maps([far], files / "squares.gpkg", tmp_path / "out", rules)
+    for unlabelled in ("background", "ignore"):
+        rules = MapRules(32, unlabelled=unlabelled)
+        with pytest.raises(DataError, match=r"labels nothing in .*far.tif; do they lie in the"):
+            prepare_maps([far], files / "squares.gpkg", tmp_path / "out", rules)
     with pytest.raises(DataError, match=r"map.tif and .*map.tif have one name"):
         prepare_maps([files / "map.tif", other], files / "squares.gpkg", tmp_path / "out")
     with pytest.raises(DataError, match=r"has 3 bands and .*grey.tif 1; choose as many"):
@@ -187,6 +188,13 @@ def test_what_cannot_be_prepared(files: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file or folder of labels"):
         prepare(files, tmp_path / "out", RULES, "nothing.gpkg")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_other_data_stays_as_it_is(files: Path, tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("format: coco\n")
+    with pytest.raises(UsageError, match=r"data.yaml: describes other data; choose another --out"):
+        prepare(files, tmp_path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["data.yaml"]
 
 
 def test_the_command_and_a_training(files: Path, tmp_path: Path) -> None:
