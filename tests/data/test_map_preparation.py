@@ -15,12 +15,14 @@ from segnext.data.map_preparation import MapRules, PreparedMaps, prepare_maps
 from segnext.errors import DataError, UsageError
 
 HEIGHT, WIDTH, METRES = 300, 420, 0.5
-RULES = MapRules(window=32, block=64)
+# Squares of 20 pixels, so many apart.
+APART = 100
+RULES = MapRules(window=50, block=100)
 
 
-def write_squares(path: Path, every: int = 50, size: int = 20) -> Path:
+def write_squares(path: Path, size: int = 20) -> Path:
     """Write squares of two classes in turns over a map of HEIGHT x WIDTH pixels."""
-    corners = [(x, y) for y in range(0, HEIGHT, every) for x in range(0, WIDTH, every)]
+    corners = [(x, y) for y in range(0, HEIGHT, APART) for x in range(0, WIDTH, APART)]
     shapes = [
         shapely.box(
             WEST + METRES * x,
@@ -45,7 +47,7 @@ def write_squares(path: Path, every: int = 50, size: int = 20) -> Path:
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("maps")
     pixels = noise(HEIGHT, WIDTH)
-    pixels[:90, :100] = 0
+    pixels[:100, :110] = 0
     write_raster(folder / "map.tif", pixels, nodata=0)
     write_squares(folder / "squares.gpkg")
     return folder
@@ -65,7 +67,7 @@ def test_blocks_go_to_a_split_as_a_whole(files: Path, tmp_path: Path) -> None:
     for window in prepared.windows:
         blocks.setdefault(window.block, []).append(window)
     assert {window.split for window in prepared.windows} == {"train", "val", "test"}
-    assert len(blocks) == 4 * 6
+    assert len(blocks) == 3 * 4 - 1  # the first one has no data
     for windows in blocks.values():
         assert len({window.split for window in windows}) == 1
 
@@ -73,7 +75,7 @@ def test_blocks_go_to_a_split_as_a_whole(files: Path, tmp_path: Path) -> None:
 def test_the_split_follows_from_the_seed(files: Path, tmp_path: Path) -> None:
     one = assignments(prepare(files, tmp_path / "a"))
     assert one == assignments(prepare(files, tmp_path / "b"))
-    assert one != assignments(prepare(files, tmp_path / "c", MapRules(32, 64, seed=1)))
+    assert one != assignments(prepare(files, tmp_path / "c", MapRules(50, 100, seed=1)))
 
 
 def test_pictures_and_masks_are_those_of_the_place(files: Path, tmp_path: Path) -> None:
@@ -83,12 +85,12 @@ def test_pictures_and_masks_are_those_of_the_place(files: Path, tmp_path: Path) 
     assert folder.format == "maps"
     assert (folder.channels, folder.bits) == (3, 8)
     pixels = noise(HEIGHT, WIDTH)
-    pixels[:90, :100] = 0
+    pixels[:100, :110] = 0
     expected = np.zeros((HEIGHT, WIDTH), np.uint8)
-    corners = [(x, y) for y in range(0, HEIGHT, 50) for x in range(0, WIDTH, 50)]
+    corners = [(x, y) for y in range(0, HEIGHT, APART) for x in range(0, WIDTH, APART)]
     for number, (x, y) in enumerate(corners):
         expected[y : y + 20, x : x + 20] = 2 - number % 2
-    expected[:90, :100] = 255
+    expected[:100, :110] = 255
     places = {window.name: window.place for window in prepared.windows}
     seen = 0
     for split in folder.splits.values():
@@ -101,7 +103,7 @@ def test_pictures_and_masks_are_those_of_the_place(files: Path, tmp_path: Path) 
             seen += 1
     assert seen == len(prepared.windows)
     # Of the upper left corner, which has no data, no whole window is left.
-    assert prepared.left_out == 6
+    assert prepared.left_out == 4
 
 
 def test_nodata_reaches_the_training(files: Path, tmp_path: Path) -> None:
@@ -113,17 +115,17 @@ def test_nodata_reaches_the_training(files: Path, tmp_path: Path) -> None:
 
 
 def test_unlabelled_pixels_may_count_for_nothing(files: Path, tmp_path: Path) -> None:
-    prepared = prepare(files, tmp_path, MapRules(32, 64, unlabelled="ignore"))
+    prepared = prepare(files, tmp_path, MapRules(50, 100, unlabelled="ignore"))
     folder = open_folder(tmp_path)
     assert folder.classes.names == ("lake", "wood")
     masks = [part[i]["mask"] for part in folder.splits.values() for i in range(len(part))]
     assert all((mask != 255).any() for mask in masks)
     assert set(np.unique(np.concatenate(masks))) == {0, 1, 255}
-    assert prepared.left_out > 6
+    assert prepared.left_out > 4
 
 
 def test_one_class_for_all_polygons(files: Path, tmp_path: Path) -> None:
-    prepare(files, tmp_path, MapRules(32, 64, one_class="field"))
+    prepare(files, tmp_path, MapRules(50, 100, one_class="field"))
     assert open_folder(tmp_path).classes.names == ("background", "field")
 
 
@@ -134,14 +136,14 @@ def test_rasters_of_ids(files: Path, tmp_path: Path) -> None:
     write_raster(files / "ids.tif", ids)
     prepare(files, tmp_path / "a", RULES, "ids.tif")
     assert open_folder(tmp_path / "a").classes.names == ("class_0", "class_1")
-    prepare(files, tmp_path / "b", MapRules(32, 64, classes=("wood", "lake")), "ids.tif")
+    prepare(files, tmp_path / "b", MapRules(50, 100, classes=("wood", "lake")), "ids.tif")
     folder = open_folder(tmp_path / "b")
     assert folder.classes.names == ("wood", "lake")
     train = folder.splits["train"]
     found = set(np.unique([train[index]["mask"] for index in range(len(train))]))
     assert found == {0, 1, 255}
     with pytest.raises(DataError, match="holds the id 1, but --classes names 1, from 0 to 0"):
-        prepare(files, tmp_path / "c", MapRules(32, 64, classes=("wood",)), "ids.tif")
+        prepare(files, tmp_path / "c", MapRules(50, 100, classes=("wood",)), "ids.tif")
 
 
 def test_a_folder_of_labels_and_maps_of_16_bits(tmp_path: Path) -> None:
@@ -171,12 +173,13 @@ def test_what_cannot_be_prepared(files: Path, tmp_path: Path) -> None:
     far = write_raster(tmp_path / "far.tif", noise(64, 64), west=WEST + 9e4)
     other = write_raster(tmp_path / "map.tif", noise(64, 64))
     grey = write_raster(tmp_path / "grey.tif", noise(64, 64, 1))
-    rules = MapRules(32, unlabelled="ignore")
-    with pytest.raises(DataError, match=r"labels nothing in .*far.tif; do they lie in the same"):
-        prepare_maps([far], files / "squares.gpkg", tmp_path / "out", rules)
+    for unlabelled in ("background", "ignore"):
+        rules = MapRules(32, unlabelled=unlabelled)
+        with pytest.raises(DataError, match=r"labels nothing in .*far.tif; do they lie in the"):
+            prepare_maps([far], files / "squares.gpkg", tmp_path / "out", rules)
     with pytest.raises(DataError, match=r"map.tif and .*map.tif have one name"):
         prepare_maps([files / "map.tif", other], files / "squares.gpkg", tmp_path / "out")
-    with pytest.raises(DataError, match=r"has 1 bands and .*map.tif 3; choose as many"):
+    with pytest.raises(DataError, match=r"has 3 bands and .*grey.tif 1; choose as many"):
         prepare_maps([files / "map.tif", grey], files / "squares.gpkg", tmp_path / "out")
     with pytest.raises(UsageError, match="--classes names the ids of label rasters"):
         prepare(files, tmp_path / "out", MapRules(32, classes=("a",)))
@@ -185,6 +188,13 @@ def test_what_cannot_be_prepared(files: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file or folder of labels"):
         prepare(files, tmp_path / "out", RULES, "nothing.gpkg")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_other_data_stays_as_it_is(files: Path, tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("format: coco\n")
+    with pytest.raises(UsageError, match=r"data.yaml: describes other data; choose another --out"):
+        prepare(files, tmp_path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["data.yaml"]
 
 
 def test_the_command_and_a_training(files: Path, tmp_path: Path) -> None:
@@ -196,7 +206,7 @@ def test_the_command_and_a_training(files: Path, tmp_path: Path) -> None:
     made = call("data", "maps", *told, "--block", 64)
     assert made.exit_code == 0, made.output
     assert "train: " in made.stdout
-    assert "background 8" in made.stdout
+    assert "background 9" in made.stdout
     assert f"ready: {out / 'data.yaml'}" in made.stdout
     index = json.loads((out / "maps.windows").read_text())
     assert not Path(index["sources"][0]["raster"]).is_absolute()

@@ -94,6 +94,17 @@ def test_a_stream_ends_with_what_was_done(predictor: Predictor, photo: Path) -> 
         predictor.predict_stream([photo], batch_size=0)
 
 
+def test_a_stream_joins_to_the_mask(scene_weights: Path, photo: Path) -> None:
+    streaming = Predictor(scene_weights, backend="eager", protocol=Protocol(window=32, stride=32))
+    image = streaming.read(photo)
+    bands = list(streaming.stream(image, confidence=True))
+    assert bands[0].rows.start == 0
+    expected = streaming.predict(image)
+    assert np.array_equal(np.concatenate([band.labels for band in bands]), expected.mask)
+    confidence = np.concatenate([band.confidence for band in bands if band.confidence is not None])
+    assert np.abs(confidence - expected.confidence).max() < 1e-6
+
+
 def test_a_batch_gives_what_each_picture_gives_alone(
     predictor: Predictor, scene_weights: Path
 ) -> None:

@@ -18,7 +18,8 @@ from segnext.data.containers.map_windows import (
     WindowsIndex,
     write_index,
 )
-from segnext.data.formats.maps import INDEX
+from segnext.data.data_yaml import read_data_yaml
+from segnext.data.formats.maps import FORMAT, INDEX
 from segnext.data.formats.shape_classes import declare_shape_classes, number_labels
 from segnext.data.grid import Grid, Patch
 from segnext.data.map_blocks import PlannedWindow, plan_windows
@@ -154,16 +155,20 @@ def prepare_maps(
         DataError: A file cannot be read, no window is labelled, or there are too few blocks.
     """
     rules = rules or MapRules()
+    path = out / "data.yaml"
+    if path.is_file() and read_data_yaml(path).format != FORMAT.name:
+        msg = f"{path}: describes other data; choose another --out"
+        raise UsageError(msg)
     maps = [
-        open_raster(path, bands=rules.bands, value_range=rules.value_range)
-        for path in sorted(rasters)
+        open_raster(raster, bands=rules.bands, value_range=rules.value_range)
+        for raster in sorted(rasters)
     ]
     _check_maps(maps)
     sources = [_find_labels(labels, raster.path) for raster in maps]
     planned = list(plan_windows(maps, rules.window, rules.block))
     survey = _survey(maps, sources, planned, rules, on_window)
     kept = [number for number, counts in enumerate(survey.counts) if counts]
-    if not kept:
+    if not any(raw in survey.names for counts in survey.counts for raw in counts):
         msg = f"{labels}: labels nothing in {maps[0].path}; do they lie in the same place?"
         raise DataError(msg)
     splits = _split([planned[number] for number in kept], rules)
@@ -185,10 +190,9 @@ def prepare_maps(
         survey.unlabelled,
     )
     write_index(out / INDEX, index)
-    path = out / "data.yaml"
     if not path.is_file():
         text = "# Written by segnext data maps; merge and drop may be added.\n"
-        text += yaml.safe_dump({"path": ".", "format": "maps"}, sort_keys=False)
+        text += yaml.safe_dump({"path": ".", "format": FORMAT.name}, sort_keys=False)
         write_atomically(path, text.encode())
     found = {plan.name: counts for plan, counts in zip(planned, survey.counts, strict=True)}
     return PreparedMaps(

@@ -101,7 +101,8 @@ def _assemble(
     Overviews come before the pixels in such a file, so it cannot be written from top to bottom.
     """
     rasterio = import_rasterio()
-    plain = progress.folder / "assembled.tif"
+    # What a kill leaves there goes with the rest.
+    plain, finished = progress.folder / "assembled.tif", progress.folder / "finished.tif"
     profile = {
         "driver": "GTiff",
         "height": raster.height,
@@ -122,8 +123,9 @@ def _assemble(
             with rasterio.open(plain, "w", **profile, **tiles) as target:
                 yield target
             rasterio.shutil.copy(
-                plain, path, driver="COG", compress=_PACKING, BIGTIFF="IF_SAFER", **overviews
+                plain, finished, driver="COG", compress=_PACKING, BIGTIFF="IF_SAFER", **overviews
             )
+        finished.replace(path)
     except rasterio.errors.RasterioIOError as error:
         msg = f"{path}: cannot be written ({' '.join(str(error).split())})"
         raise SegnextError(msg) from None
