@@ -12,6 +12,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 LAYERS = {
     "errors": 0,
     "classes": 0,
+    "parsing": 0,
     "protocol": 0,
     "spec": 0,
     "storage": 0,
@@ -40,6 +41,7 @@ LAYERS = {
 WITHIN_LAYER_0 = {
     "errors": set(),
     "classes": {"errors"},
+    "parsing": set(),
     "protocol": {"errors"},
     "spec": {"errors", "classes", "protocol"},
     "storage": {"errors"},

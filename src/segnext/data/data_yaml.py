@@ -13,8 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 from segnext.classes import Classes, Color
 from segnext.data.containers.paths import is_file, is_folder, read_text
 from segnext.data.formats.inner_paths import leads_out
@@ -25,6 +23,7 @@ from segnext.data.pairing import Item, keep_labelled, pair_folders, read_list
 from segnext.data.taxonomy import Taxonomy, build_taxonomy
 from segnext.data.wrapping import unwrap
 from segnext.errors import DataError, describe_unknown, list_some
+from segnext.parsing import parse_yaml
 
 SPLITS = ("train", "val", "test")
 KEYS = (
@@ -188,11 +187,11 @@ def _read_changes(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _load(path: Path) -> dict[str, Any]:
+    text = read_text(path)
     try:
-        content = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        line = " ".join(str(error).split())
-        msg = f"{path}: is no valid YAML ({line})"
+        content = parse_yaml(text)
+    except ValueError as error:
+        msg = f"{path}: is no valid YAML ({error})"
         raise DataError(msg) from None
     if not isinstance(content, dict):
         msg = f"{path}: must hold keys such as train, val and names"

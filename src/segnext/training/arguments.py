@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from segnext.errors import UsageError
+from segnext.parsing import parse_yaml
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -50,9 +49,9 @@ def read_config(path: Path) -> dict[str, Any]:
         UsageError: The file is missing or is not a YAML mapping.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        msg = f"{path}: cannot be read as YAML: {' '.join(str(error).split())}"
+        values = parse_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"{path}: cannot be read as YAML: {error}"
         raise UsageError(msg) from error
     if not isinstance(values, dict):
         msg = f"{path}: should hold `option: value` lines"
@@ -73,8 +72,8 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
             msg = f"override {override!r} should read name=value, such as batch_size=4"
             raise UsageError(msg)
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            value = parse_yaml(text)
+        except ValueError as error:
             msg = f"override {override!r}: the value is not YAML"
             raise UsageError(msg) from error
         first, *rest = name.strip().split(".")

@@ -12,6 +12,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from segnext.errors import TrainingError
+from segnext.parsing import parse_json
 from segnext.storage import write_atomically
 from segnext.training.sharding import cut_like, gather, load_whole
 
@@ -118,7 +119,7 @@ def read_stand(path: Path, kind: type[_Stand]) -> tuple[_Stand, dict[str, Any]]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {})[_KEY])
+            about = parse_json((file.metadata() or {})[_KEY])
         stand, recipe = about["progress"], about["recipe"]
         if stand.keys() - {entry.name for entry in fields(kind)}:
             msg = f"{path}: is of another kind of run; resume it with the command that began it"

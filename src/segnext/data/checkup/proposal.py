@@ -74,7 +74,7 @@ def _find_description(arranged: Arrangement, source: Path) -> tuple[Path, dict[s
     """Return where the data.yaml is or would be, and what it says or should say at least."""
     path = source if source.suffix.lower() in (".yaml", ".yml") else source / "data.yaml"
     if is_file(path):
-        content = yaml.safe_load(read_text(path))
+        content = parse_yaml(read_text(path))
         assert isinstance(content, dict)  # it was read before
         return path, content
     kind = arranged.format or "folder"

@@ -161,7 +161,7 @@ def _check_out(out: Path, wanted: Mapping[str, Any]) -> None:
     if not marker.is_file():
         return
     try:
-        content = json.loads(marker.read_text(encoding="utf-8"))
+        content = parse_json(marker.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         content = None
     if content != wanted:
@@ -175,8 +175,8 @@ def _check_out(out: Path, wanted: Mapping[str, Any]) -> None:
 def _says_already(path: Path, described: Mapping[str, Any]) -> bool:
     """Tell whether a data.yaml says all this, and perhaps more that somebody added."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        content = parse_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return False
     keys = ("path", "format", "options")
     return isinstance(content, dict) and all(content.get(key) == described.get(key) for key in keys)
