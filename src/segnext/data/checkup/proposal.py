@@ -11,6 +11,7 @@ from segnext.classes import Classes
 from segnext.data.arrangement import Arrangement
 from segnext.data.containers.paths import is_file, read_text
 from segnext.data.taxonomy import VOID_NAMES, Taxonomy
+from segnext.parsing import parse_yaml
 
 # In the order in which colours that count for nothing are named.
 VOID_ORDER = tuple(sorted(VOID_NAMES, key=lambda name: (name != "void", name)))

@@ -21,6 +21,7 @@ from segnext.data.datasets.registry import DATASETS
 from segnext.data.layout import Layout
 from segnext.data.preparation import run_tasks
 from segnext.errors import DataError, UsageError, describe_unknown
+from segnext.parsing import parse_json, parse_yaml
 from segnext.storage import write_atomically
 
 # Has labels but no masks, so it is no known data set like the others.
