@@ -16,7 +16,7 @@ import tifffile
 
 from brush_strokes import encode_brush
 from coco_files import annotation, box, content
-from fuzz.mutator import encode_json, mend_png
+from fuzz.mutator import encode_json, encode_yaml, mend_png
 from fuzz.target import NUMBERS, YAML_TOKENS, Target
 from pictures import PHOTO, ids, save_picture
 from segnext.data.data_yaml import read_data_yaml
@@ -322,7 +322,7 @@ TARGETS = (
         "data.yaml",
         _read_data_yaml,
         _data_yamls,
-        encode_json,
+        encode_yaml,
         prepare=_save_pairs,
         tokens=YAML_TOKENS,
     ),

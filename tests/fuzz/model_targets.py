@@ -10,14 +10,13 @@ from typing import Any
 
 import torch
 
-from fuzz.mutator import dump_json, encode_json
+from fuzz.mutator import dump_json, encode_json, encode_yaml
 from fuzz.target import NUMBERS, YAML_TOKENS, Target
 from segnext.classification.files import load_classifier
 from segnext.compare.config import read_compare_config
 from segnext.compare.running import read_run as read_compared
 from segnext.inference.description import GraphDescription, parse_description
 from segnext.models import create_model
-from segnext.models.registry import configure
 from segnext.training.arguments import read_config
 from segnext.training.checkpoint import read_about
 from segnext.training.config import build_config
@@ -59,13 +58,9 @@ def _train_configs() -> list[Any]:
 
 def _read_train_config(folder: Path) -> None:
     config = build_config(read_config(folder / "plan.yaml"))
-    configure(config.model, num_classes=3, **config.model_options)
-    create_model_of(config)
-
-
-def create_model_of(config: Any) -> None:
-    """Build the model of a training configuration."""
-    create_model(config.model, num_classes=3, **config.model_options)
+    # Memory is what was asked for; options that cannot be must not reach it.
+    with torch.device("meta"):
+        create_model(config.model, num_classes=3, **config.model_options)
 
 
 def _compare_configs() -> list[Any]:
@@ -239,7 +234,7 @@ TARGETS = (
         "plan.yaml",
         _read_train_config,
         _train_configs,
-        encode_json,
+        encode_yaml,
         tokens=YAML_TOKENS,
     ),
     Target(
@@ -247,7 +242,7 @@ TARGETS = (
         "compare.yaml",
         lambda folder: read_compare_config(folder / "compare.yaml", {}),
         _compare_configs,
-        encode_json,
+        encode_yaml,
         tokens=YAML_TOKENS,
     ),
     Target(
@@ -288,7 +283,7 @@ TARGETS = (
         "config.yaml",
         _read_history,
         lambda: [{"data": "x", "model": "segnext_tiny", "max_steps": 20, "validate_every": 5}],
-        encode_json,
+        encode_yaml,
         prepare=_prepare_run,
         tokens=YAML_TOKENS,
     ),

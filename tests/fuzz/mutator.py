@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 import struct
 import zlib
 from collections.abc import Sequence
@@ -88,7 +89,7 @@ class Mutator:
             case 0:
                 del owner[key]
             case 1 if isinstance(owner, dict):
-                owner[rng.choice(("", "x", "__class__", "id", "size", key + "x"))] = owner.pop(key)
+                owner[rng.choice(("", "x", "__class__", "id", "size", f"{key}x"))] = owner.pop(key)
             case 2 if isinstance(owner, list):
                 owner[key:key] = [owner[key]] * rng.choice((1, 2, 500))
             case 3:
@@ -128,6 +129,11 @@ def dump_json(tree: Any) -> str:
 def encode_json(tree: Any) -> bytes:
     """Write JSON as bytes; YAML readers take it, too."""
     return dump_json(tree).encode("utf-8", "surrogatepass")
+
+
+def encode_yaml(tree: Any) -> bytes:
+    """Write YAML that is JSON but for whole numbers as keys."""
+    return re.sub(rb'"([0-9]+)":', rb"\1:", encode_json(tree))
 
 
 def mend_png(data: bytes) -> bytes:

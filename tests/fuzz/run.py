@@ -33,7 +33,7 @@ KEPT = 3
 
 def find_target(name: str) -> Target:
     """Return a target by name; loads torch only for one that needs it."""
-    for module in ("fuzz.data_targets", "fuzz.model_targets"):
+    for module in ("fuzz.broken_targets", "fuzz.data_targets", "fuzz.model_targets"):
         targets = import_module(module).TARGETS
         found = next((target for target in targets if target.name == name), None)
         if found is not None:
@@ -41,7 +41,7 @@ def find_target(name: str) -> Target:
     raise KeyError(name)
 
 
-def fuzz(name: str, first: int, until: float, folder: Path) -> None:
+def fuzz(name: str, first: int, until: float, folder: Path, cpu_s: float) -> None:
     """Try inputs of a target until a time; runs in the child.
 
     Args:
@@ -49,6 +49,7 @@ def fuzz(name: str, first: int, until: float, folder: Path) -> None:
         first: Number of the first input.
         until: By `time.monotonic`.
         folder: Gets `current` (number of the input being read), `state.json` and findings.
+        cpu_s: Most processor time of an input.
     """
     target = find_target(name)
     seeds = target.seeds()
@@ -65,7 +66,7 @@ def fuzz(name: str, first: int, until: float, folder: Path) -> None:
         (folder / "current").write_text(str(number))
         data = target.make_input(seeds, number)
         started = time.process_time()
-        signal.setitimer(signal.ITIMER_PROF, MOST_CPU_S)
+        signal.setitimer(signal.ITIMER_PROF, cpu_s)
         try:
             state["taken"] += target.try_input(work, data)
         except Exception as error:  # what this is for
@@ -110,7 +111,9 @@ def _note(state: dict[str, Any], folder: Path, number: int, data: bytes, error: 
         entry["message"] = str(error)[:200]
 
 
-def fuzz_in_child(name: str, seconds: float, folder: Path, first: int = 0) -> dict[str, Any]:
+def fuzz_in_child(
+    name: str, seconds: float, folder: Path, *, first: int = 0, cpu_s: float = MOST_CPU_S
+) -> dict[str, Any]:
     """Fuzz a target in a process of its own, started again after each crash or hang.
 
     Returns:
@@ -123,9 +126,10 @@ def fuzz_in_child(name: str, seconds: float, folder: Path, first: int = 0) -> di
     while time.monotonic() < until:
         for left in ("state.json", "current"):
             (folder / left).unlink(missing_ok=True)
-        code = f"from fuzz.run import fuzz; import pathlib; fuzz({name!r}, {number}, {until}, "
+        told = f"{name!r}, {number}, {until}, pathlib.Path({str(folder)!r}), {cpu_s}"
+        code = f"import pathlib; from fuzz.run import fuzz; fuzz({told})"
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", f"{code}pathlib.Path({str(folder)!r}))"],
+            [sys.executable, "-W", "ignore", "-c", code],
             capture_output=True,
             text=True,
             errors="replace",
@@ -176,7 +180,7 @@ def main() -> int:
     for name in names:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
-            report[name] = fuzz_in_child(name, told.seconds / len(names), folder, told.first)
+            report[name] = fuzz_in_child(name, told.seconds / len(names), folder, first=told.first)
             kept = told.out.with_suffix("") / name.replace(" ", "_")
             for path in folder.glob("finding-*"):
                 kept.mkdir(parents=True, exist_ok=True)
