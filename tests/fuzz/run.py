@@ -27,6 +27,8 @@ MOST_CPU_S = 5.0
 MOST_MEMORY = 1 << 30
 # Address space is not memory: mapped files and stacks of threads count for it as well.
 MOST_ADDRESSES = 4 << 30
+# Tried however little time there is.
+LEAST_INPUTS = 20
 # Findings of one place that are kept; the others are counted.
 KEPT = 3
 
@@ -62,7 +64,7 @@ def fuzz(name: str, first: int, until: float, folder: Path, cpu_s: float) -> Non
     before = _peak()
     state: dict[str, Any] = {"tried": 0, "taken": 0, "findings": {}, "slowest_s": 0.0}
     number = first
-    while time.monotonic() < until:
+    while time.monotonic() < until or state["tried"] < LEAST_INPUTS:
         (folder / "current").write_text(str(number))
         data = target.make_input(seeds, number)
         started = time.process_time()
@@ -123,7 +125,7 @@ def fuzz_in_child(
     total: dict[str, Any] = {"tried": 0, "taken": 0, "slowest_s": 0.0, "findings": {}}
     until = time.monotonic() + seconds
     number = first
-    while time.monotonic() < until:
+    while number == first or time.monotonic() < until:
         for left in ("state.json", "current"):
             (folder / left).unlink(missing_ok=True)
         told = f"{name!r}, {number}, {until}, pathlib.Path({str(folder)!r}), {cpu_s}"

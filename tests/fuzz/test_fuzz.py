@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from pytest import MonkeyPatch
 
 from fuzz import data_targets, model_targets
 from fuzz.mutator import Mutator, encode_json, mend_png
@@ -69,7 +68,7 @@ def test_checksums_hold_again() -> None:
     ],
 )
 def test_findings_are_told(
-    tmp_path: Path, monkeypatch: MonkeyPatch, name: str, message: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (SOURCE, TESTS))))
     found = fuzz_in_child(name, 0.5, tmp_path, cpu_s=0.2)
@@ -79,7 +78,7 @@ def test_findings_are_told(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of processes are Linux's")
-def test_refusals_are_no_findings(tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+def test_refusals_are_no_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (SOURCE, TESTS))))
     found = fuzz_in_child("refuse", 0.5, tmp_path)
     assert found["tried"] > 0
