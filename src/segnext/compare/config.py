@@ -143,6 +143,10 @@ def read_compare_config(source: str | Path, changes: Mapping[str, Any]) -> Compa
     if not isinstance(values, dict):
         msg = f"{source}: holds {type(values).__name__}, not names with values"
         raise UsageError(msg)
+    for name, kind in (("options", dict), ("systems", list)):
+        if not isinstance(values.get(name) or kind(), kind):
+            msg = f"{source}: {name} is {values[name]!r}, not a {kind.__name__}"
+            raise UsageError(msg)
     return _build(_change(values, changes), source)
 
 

@@ -340,8 +340,9 @@ def _with_colors(names: list[str], colors: Any, path: Path) -> list[tuple[str, C
         if missing:
             msg = f"{path}: colors has none for the class {missing!r}"
             raise DataError(msg)
-        names = names + [str(name) for name in colors if name not in names]
-        colors = [colors[name] for name in names]
+        void = [name for name in colors if name not in names]
+        colors = [colors[name] for name in (*names, *void)]
+        names = [*names, *map(str, void)]
     if not isinstance(colors, list) or len(colors) != len(names):
         msg = f"{path}: colors must be a list of {len(names)} colours, one for each name"
         raise DataError(msg)

@@ -1,5 +1,6 @@
 """How words become options: durations, sizes, YAML files and `name=value`."""
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +40,11 @@ def parse_bytes(value: object) -> object:
     if not match:
         msg = f"{value!r} is no amount of memory; write 500MB or 8GB"
         raise ValueError(msg)
-    return int(float(match[1]) * _BYTES[match[2].upper()])
+    amount = float(match[1]) * _BYTES[match[2].upper()]
+    if math.isinf(amount):
+        msg = "more memory than there are numbers; write 500MB or 8GB"
+        raise ValueError(msg)
+    return int(amount)
 
 
 def read_config(path: Path) -> dict[str, Any]:

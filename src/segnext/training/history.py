@@ -115,7 +115,11 @@ class RunHistory:
     @property
     def max_steps(self) -> int | None:
         """Optimizer steps of the whole run."""
-        return self.options.get("max_steps")
+        return self._whole_number("max_steps")
+
+    def _whole_number(self, name: str) -> int | None:
+        value = self.options.get(name)
+        return value if isinstance(value, int) else None
 
     @property
     def step(self) -> int:
@@ -146,7 +150,7 @@ class RunHistory:
         A folder does not tell a run that goes on from one that was killed. A stop is certain
         when the checkpoint is the last thing written and no validation was due at its step.
         """
-        steps, every = self.max_steps, self.options.get("validate_every")
+        steps, every = self.max_steps, self._whole_number("validate_every")
         saved = self.progress
         finished = saved is not None and (saved.finished or saved.step >= (steps or math.inf))
         if finished or (steps and self._validated_at(steps)):
