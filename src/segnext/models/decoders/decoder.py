@@ -9,12 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from segnext.errors import UsageError
-
-# Of a kind in a row. A hostile configuration would be built for hours.
-MOST_CONVS = 100
 from segnext.models.layers import ChannelDropout, conv1x1, init_conv_weights
 
 STAGES = 4
+# Of a kind in a row. A hostile configuration would be built for hours.
+MOST_CONVS = 100
 CLASSIFIER_STD = 0.01
 
 
