@@ -158,7 +158,7 @@ def test_packed_archives_are_refused(tmp_path: Path) -> None:
         for name in old.namelist():
             new.writestr(name, old.read(name))
     assert read_checkpoint(plain)["a"].shape == (250_000,)
-    with pytest.raises(WeightsError, match="packed.pth: holds 1,0.* bytes in fewer"):
+    with pytest.raises(WeightsError, match=r"packed.pth: holds 1,0.* bytes in fewer"):
         read_checkpoint(packed)
 
 

@@ -109,5 +109,5 @@ def test_malformed_files(tmp_path: Path, values: Any, message: str) -> None:
 
 def test_boxes_beyond_all_numbers(tmp_path: Path) -> None:
     values = content(["a.jpg"], [annotation(1, 3, [], bbox=[0.5, 0, 10**400, 1])])
-    with pytest.raises(DataError, match="annotation 1 .number 1.: its bbox is no position"):
+    with pytest.raises(DataError, match=r"annotation 1 .number 1.: its bbox is no position"):
         _collect(tmp_path, values)
