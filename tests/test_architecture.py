@@ -12,6 +12,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 LAYERS = {
     "errors": 0,
     "classes": 0,
+    "parsing": 0,
     "protocol": 0,
     "spec": 0,
     "stopping": 0,
@@ -44,6 +45,7 @@ LAYERS = {
 WITHIN_LAYER_0 = {
     "errors": set(),
     "classes": {"errors"},
+    "parsing": set(),
     "protocol": {"errors"},
     "spec": {"errors", "classes", "protocol"},
     "stopping": {"errors"},

@@ -32,3 +32,9 @@ def test_files_of_others_are_refused() -> None:
         WeightsError, match=r"a\.onnx: does not say which classes .* segnext export"
     ):
         parse_description(None, "a.onnx")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"size": [1e999, 2], "spec": {}}'])
+def test_hostile_descriptions_are_refused(text: str) -> None:
+    with pytest.raises(WeightsError, match="its description is damaged"):
+        parse_description(text, "a.onnx")

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from segnext.errors import SegnextError, WeightsError
+from segnext.parsing import parse_json
 from segnext.spec import ModelSpec
 
 KEY = "segnext"
@@ -75,7 +76,7 @@ def parse_description(text: str | None, where: str) -> GraphDescription:
         raise WeightsError(msg)
     # What a damaged description raises depends on where it broke.
     try:
-        data: dict[str, Any] = json.loads(text)
+        data: dict[str, Any] = parse_json(text)
         size = data["size"]
         return GraphDescription(
             **{
@@ -84,6 +85,13 @@ def parse_description(text: str | None, where: str) -> GraphDescription:
                 "size": None if size is None else (int(size[0]), int(size[1])),
             }
         )
-    except (SegnextError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        SegnextError,
+        TypeError,
+        ValueError,
+    ) as error:
         msg = f"{where}: its description is damaged ({type(error).__name__}: {error})"
         raise WeightsError(msg) from error

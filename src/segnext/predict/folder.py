@@ -13,6 +13,7 @@ from typing import Any
 from segnext.data import IMAGE_SUFFIXES
 from segnext.data.reading import read_ahead
 from segnext.errors import DataError, SegnextError, UsageError
+from segnext.parsing import parse_json
 from segnext.predict.annotations import Annotations
 from segnext.predict.footage import VIDEO_SUFFIXES
 from segnext.predict.prediction import PICTURES
@@ -169,12 +170,14 @@ class _Areas:
         self.entries: dict[str, Any] = {}
         if path.exists():
             try:
-                content = json.loads(path.read_text(encoding="utf-8"))
+                content = parse_json(path.read_text(encoding="utf-8"))
             except (ValueError, OSError) as error:
                 msg = f"{path}: cannot be read ({error}); move it away or choose another --out"
                 raise DataError(msg) from error
-            if content.get("made") == self.made:
-                self.entries = content.get("images", {})
+            # What something else wrote is replaced like what other weights made.
+            if isinstance(content, dict) and content.get("made") == self.made:
+                entries = content.get("images")
+                self.entries = entries if isinstance(entries, dict) else {}
 
     def save(self) -> None:
         """Write everything known so far."""

@@ -222,7 +222,9 @@ def build_config(values: Mapping[str, Any]) -> TrainConfig:
     """
     for name in values:
         if name not in TrainConfig.model_fields:
-            raise UsageError(describe_unknown("training option", name, TrainConfig.model_fields))
+            raise UsageError(
+                describe_unknown("training option", str(name), TrainConfig.model_fields)
+            )
     try:
         return TrainConfig(**values)
     except ValidationError as error:

@@ -1,11 +1,15 @@
 import io
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 
+from segnext.data.headers import parse_header
+from segnext.data.images import decode_image
+from segnext.data.jpeg_limits import MOST_SCANS, has_too_many_scans
+from segnext.errors import DataError
 from segnext.serve.intake import check_picture
-from segnext.serve.jpeg_limits import MOST_SCANS, check_jpeg
 from segnext.serve.refusals import RefusalError
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
@@ -22,7 +26,7 @@ def encode(**options: object) -> bytes:
     [{}, {"progressive": True}, {"restart_marker_blocks": 1}, {"comment": b"\xff\xda" * 99}],
 )
 def test_usual_files_pass(options: dict[str, object]) -> None:
-    check_jpeg(encode(**options))
+    assert not has_too_many_scans(encode(**options))
 
 
 def test_scans_without_end_are_refused() -> None:
@@ -32,13 +36,16 @@ def test_scans_without_end_are_refused() -> None:
     with pytest.raises(RefusalError, match="a JPEG of more than 64 scans") as caught:
         check_picture(bomb, channels=3, max_pixels=10_000)
     assert caught.value.status == 415
+    path = Path("a.jpg")
+    with pytest.raises(DataError, match="a JPEG of more than 64 scans; save it anew"):
+        decode_image(bomb, parse_header(bomb, path), path)
 
 
 def test_what_lies_behind_the_end_does_not_count() -> None:
-    check_jpeg(encode() + b"\xff\xda\0\2" * 500)
+    assert not has_too_many_scans(encode() + b"\xff\xda\0\2" * 500)
 
 
 def test_cut_off_anywhere() -> None:
     data = encode(progressive=True)
     for length in range(2, len(data), 7):
-        check_jpeg(data[:length])
+        assert not has_too_many_scans(data[:length])
