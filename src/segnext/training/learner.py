@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from segnext.data import Folder, FolderDataset
 from segnext.data.datasets.registry import DATASETS
-from segnext.data.loader import SampleStream, build_train_loader
+from segnext.data.loader import SampleStream, build_train_loader, deliver
 from segnext.data.transforms import Augmentation, TrainTransform
 from segnext.data.unlabelled import WithUnlabelled
 from segnext.inference import place_model
@@ -47,11 +47,13 @@ class Batch:
         images: (B, C, h, w), normalised, on the device.
         masks: (B, h, w) train ids, on the device.
         places: Of these samples within the whole batch.
+        problems: Why other pictures are shown than were due, a line for each.
     """
 
     images: Tensor
     masks: Tensor
     places: range
+    problems: tuple[str, ...] = ()
 
 
 class Learner:
@@ -148,11 +150,12 @@ class Learner:
             start_step=start_step,
             num_workers=recipe.num_workers,
         )
-        for images, masks in loader:
+        for images, masks, problems in deliver(loader):
             yield Batch(
                 images.to(self.device, memory_format=torch.channels_last, non_blocking=True),
                 masks.to(self.device, non_blocking=True),
                 places,
+                tuple(filter(None, problems)),
             )
 
     def picture_names(self, step: int) -> list[str]:

@@ -1,12 +1,13 @@
 """The training loop."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 
 from segnext.data import FolderDataset
-from segnext.errors import TrainingError
+from segnext.errors import DataError, TrainingError
 from segnext.inference import score_images
 from segnext.metrics import Metrics, compute_metrics
 from segnext.models import SegmentationModel
@@ -14,8 +15,8 @@ from segnext.spec import ModelSpec
 from segnext.training.average import average_weights
 from segnext.training.checkpoint import Progress
 from segnext.training.display import Display
-from segnext.training.learner import Learner
-from segnext.training.loop import Loop
+from segnext.training.learner import Batch, Learner
+from segnext.training.loop import Clock, Loop
 from segnext.training.run_folder import RunFolder
 from segnext.training.samples import draw_samples
 from segnext.training.sharding import gather_model
@@ -59,6 +60,35 @@ class Trainer(Loop):
         super().fit()
         if self.recipe.average_best:
             self._try_average()
+
+    def _step(self, batch: Batch, clock: Clock, trackers: Trackers) -> None:
+        problems = self.processes.join(batch.problems)
+        if problems:
+            self._account_for(problems)
+        super()._step(batch, clock, trackers)
+
+    def _account_for(self, problems: Sequence[str]) -> None:
+        """Tell and log what could not be read and is skipped, or stop.
+
+        Raises:
+            DataError: Names the first file; the steps before are saved.
+        """
+        step, count = self.progress.step, len(problems)
+        if self.recipe.on_bad_sample == "stop":
+            if step > self._saved_step:
+                self._save()
+            more = f" (and {count - 1} more of this batch)" if count > 1 else ""
+            msg = (
+                f"step {step}: {problems[0]}{more}; all steps before are saved: put the file right "
+                f"and go on with --resume {self.folder.path}, or leave such pictures out with "
+                f"--set on_bad_sample=skip as well"
+            )
+            raise DataError(msg)
+        self.progress.skipped_samples += count
+        if self.processes.is_main:
+            self.folder.append({"kind": "skipped", "step": step, "samples": list(problems)})
+        for problem in problems:
+            self.display.say(f"step {step}: skipped, {problem}")
 
     def _latest_score(self) -> str:
         miou = self.progress.last_miou
