@@ -184,6 +184,7 @@ COVERED_BY = {
     "inference/scores.py": "inference/test_masks.py",
     "inference/scoring.py": "evaluation/test_evaluation.py",
     "training/display.py": "cli/test_main.py",
+    "training/divergence.py": "training/test_faults.py",
     "training/config.py": "training/test_arguments.py",
     "training/gradient_step.py": "training/test_learner.py",
     "training/loop.py": "training/test_resume.py",

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from runs import lines, run, without_times
 from segnext.data.loader import WorkerDiedError
 from segnext.errors import DataError, TrainingError
+from segnext.models import SegmentationModel
 from segnext.training import train
 from segnext.training.checkpoint import read_about
 from segnext.training.display import Display
@@ -60,12 +61,18 @@ def test_unreadable_samples_are_skipped_and_counted(
     assert read_about(folder / "checkpoint.safetensors")[0].skipped_samples == 2
 
 
-def test_an_unreadable_sample_stops_the_run_which_can_skip_it(spoilt: Path, tmp_path: Path) -> None:
+def test_an_unreadable_sample_stops_the_run_which_can_skip_it(
+    scenes: Path, spoilt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "run"
     with pytest.raises(
         DataError, match=r"step \d: .*/train/\w+/\w+.png: .* all steps before are saved"
     ):
         run(spoilt, folder, max_steps=3, num_workers=1)
+    # The mask is put right, as the message says; the picture is skipped.
+    monkeypatch.undo()
+    mask = Path("train") / "masks" / "scene_00001.png"
+    shutil.copy(scenes / mask, spoilt / mask)
     train(resume=folder, quiet=True, on_bad_sample="skip")
     trained = [line["step"] for line in lines(folder) if line["kind"] == "train"]
     assert trained == [1, 2, 3]
@@ -178,6 +185,27 @@ def test_a_full_disk_is_one_line(
     message = r"metrics.jsonl: cannot be written \(No space left on device\); make room and go on"
     with pytest.raises(TrainingError, match=message):
         folder.append({"step": 1})
+
+
+@pytest.mark.parametrize(("answer", "steps"), [("warn", 4), ("stop", 2)])
+def test_a_gap_to_the_training_pictures_is_said_or_ends_the_run(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, steps: int
+) -> None:
+    said = listen(monkeypatch)
+    score = Trainer._score_training
+
+    def better(self: Trainer, model: SegmentationModel) -> float | None:
+        miou = score(self, model)
+        assert miou is not None
+        return miou + 0.9
+
+    monkeypatch.setattr(Trainer, "_score_training", better)
+    folder = tmp_path / "run"
+    done = run(scenes, folder, on_overfit=answer, overfit_gap=0.5)
+    assert done.steps == steps
+    assert any(text.startswith("step 2: overfitting, mIoU") for text in said)
+    assert all("train_miou" in line for line in lines(folder) if line["kind"] == "val")
+    assert train(resume=folder, quiet=True).steps == steps
 
 
 def listen(patch: pytest.MonkeyPatch) -> list[str]:

@@ -67,6 +67,7 @@ class Learner:
         processes: Those that train together.
 
     Attributes:
+        train: The training split.
         average: The moving average of the model's weights, always in evaluation mode; sharded
             with the model, so `gather_model` comes before its use.
         device: Where everything lives.
@@ -132,6 +133,7 @@ class Learner:
             clip_norm=recipe.clip_norm,
             sharded=sharded,
         )
+        self.train = train
         self.stream = self._build_stream(train)
 
     @property
@@ -164,7 +166,7 @@ class Learner:
         numbers = range(step * size, (step + 1) * size)
         return [self.stream.images.path(self.stream.index_of(number)).name for number in numbers]
 
-    def learn(self, step: int, batch: Batch) -> StepResult:
+    def learn(self, step: int, batch: Batch, factor: float | None = None) -> StepResult:
         """Do optimizer step number `step` and move the average.
 
         Loss and gradients are those of the whole batch, whatever its division over processes and
@@ -173,15 +175,16 @@ class Learner:
         Args:
             step: From 0; gives the learning rate and seeds the step's own randomness.
             batch: This process's share.
+            factor: On all learning rates, instead of the schedule's.
         """
         recipe, processes = self.recipe, self.processes
-        factor = schedule_factor(
+        scheduled = schedule_factor(
             step,
             max_steps=recipe.max_steps,
             warmup_steps=recipe.warmup_steps,
             poly_power=recipe.poly_power,
         )
-        set_learning_rate(self.optimizer, factor)
+        set_learning_rate(self.optimizer, scheduled if factor is None else factor)
         keys = sample_keys(recipe.seed, step, batch.places).to(self.device)
         normalizer = processes.sum(self._loss.normalizer(batch.masks))
 

@@ -134,6 +134,7 @@ class Loop(ABC):
         self._progress = progress
         self.processes = learner.processes
         self.display = display
+        self._ends_early = False
         self._saved_step = -1
         self._saved_at = time.monotonic()
 
@@ -231,7 +232,8 @@ class Loop(ABC):
             self._log(trackers)
         if progress.step % recipe.validate_every == 0 or last:
             self._validate(trackers)
-            progress.finished = last or (recipe.patience and progress.stale >= recipe.patience) > 0
+            impatient = recipe.patience > 0 and progress.stale >= recipe.patience
+            progress.finished = last or impatient or self._ends_early
             progress.elapsed_s += clock.lap()
             self._save()
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 
 from segnext.data import FolderDataset
+from segnext.data.statistics import spread_sample
 from segnext.errors import DataError, TrainingError
 from segnext.inference import score_images
 from segnext.metrics import Metrics, compute_metrics
@@ -80,8 +81,8 @@ class Trainer(Loop):
             more = f" (and {count - 1} more of this batch)" if count > 1 else ""
             msg = (
                 f"step {step}: {problems[0]}{more}; all steps before are saved: put the file right "
-                f"and go on with --resume {self.folder.path}, or leave such pictures out with "
-                f"--set on_bad_sample=skip as well"
+                f"and go on with --resume {self.folder.path}; with --set on_bad_sample=skip as "
+                f"well, other pictures stand for those that cannot be read"
             )
             raise DataError(msg)
         self.progress.skipped_samples += count
@@ -98,6 +99,9 @@ class Trainer(Loop):
         progress, classes = self.progress, self.spec.classes
         average = gather_model(self.learner.average)
         metrics = self._score(average)
+        train_miou = self._score_training(average)
+        if train_miou is not None:
+            self._watch_gap(train_miou, metrics.miou)
         best = metrics.miou >= progress.best_miou
         progress.last_miou = metrics.miou
         progress.stale = 0 if best else progress.stale + 1
@@ -121,6 +125,8 @@ class Trainer(Loop):
                 )
             },
         }
+        if train_miou is not None:
+            record["train_miou"] = train_miou
         self.folder.append(record)
         trackers.log(record)
         if best:
@@ -146,6 +152,29 @@ class Trainer(Loop):
             msg = "the val split has no labelled pixel to measure anything on"
             raise TrainingError(msg)
         return metrics
+
+    def _score_training(self, model: SegmentationModel) -> float | None:
+        """Return the mIoU on as many training pictures as val has, if overfitting is watched."""
+        recipe, train = self.recipe, self.learner.train
+        if recipe.on_overfit == "ignore":
+            return None
+        spread = spread_sample(len(train), len(self.val))
+        share = [spread[place] for place in self.processes.share(len(spread))]
+        matrix = score_images(model, self.spec, train, indices=share)
+        counts = torch.from_numpy(matrix.counts).to(self.learner.device)
+        return compute_metrics(self.processes.sum(counts).cpu().numpy()).miou
+
+    def _watch_gap(self, train_miou: float, miou: float) -> None:
+        recipe = self.recipe
+        if train_miou - miou <= recipe.overfit_gap:
+            return
+        stops = recipe.on_overfit == "stop"
+        self._ends_early = stops
+        self.display.say(
+            f"step {self.progress.step}: overfitting, mIoU {train_miou:.1%} on training pictures "
+            f"against {miou:.1%} on val, more than overfit_gap {recipe.overfit_gap:.0%} apart; "
+            + ("the run ends here" if stops else "more data, more augmentation or fewer steps help")
+        )
 
     def _save_weights(self, average: SegmentationModel, metrics: Metrics, *, best: bool) -> None:
         spec = self._scored(metrics)
