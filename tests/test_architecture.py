@@ -198,6 +198,7 @@ COVERED_BY = {
     "report/tally.py": "report/test_summary.py",
     "predict/writers/writer.py": "predict/test_annotations.py",
     "training/display.py": "cli/test_main.py",
+    "training/divergence.py": "training/test_faults.py",
     "training/config.py": "training/test_arguments.py",
     "training/gradient_step.py": "training/test_learner.py",
     "training/loop.py": "training/test_resume.py",

@@ -70,6 +70,17 @@ def train(
         int | None,
         typer.Option(min=2, help="Cross-validate: as many runs, each with another part as val."),
     ] = None,
+    find_lr: Annotated[
+        bool,
+        typer.Option("--find-lr", help="Only find a learning rate, by a range test with a plot."),
+    ] = False,
+    find_batch: Annotated[
+        bool,
+        typer.Option("--find-batch", help="Only find the largest batch that fits into --memory."),
+    ] = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="The same bits twice on one machine.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, do one step, write nothing.")
     ] = False,
@@ -151,6 +162,7 @@ def train(
         "ignore_index": tuple(ignore_index) if ignore_index else None,
         "split_seed": split_seed or None,
         "license": license_,
+        "deterministic": deterministic or None,
     }
     given = {name: value for name, value in named.items() if value is not None}
     given |= parse_overrides(overrides or [])
@@ -159,6 +171,9 @@ def train(
         options = apply_recipe(recipe, given)
     else:
         options = (read_config(plan) if plan is not None else {}) | given
+    if find_lr or find_batch:
+        _find(options, find_lr=find_lr, find_batch=find_batch, out=out, quiet=quiet)
+        return
     if folds is not None and resume is None and not dry_run:
         told = {name: value for name, value in options.items() if name not in ("folds", "fold")}
         cross_validate(folds=folds, out=out, quiet=quiet, **told)
@@ -169,6 +184,20 @@ def train(
             said = try_report(run)
             if not quiet:
                 Console().print(said, highlight=False, markup=False, soft_wrap=True)
+
+
+def _find(
+    options: dict[str, Any], *, find_lr: bool, find_batch: bool, out: Path | None, quiet: bool
+) -> None:
+    from segnext.training.run import find
+
+    if find_lr and find_batch:
+        msg = "--find-lr and --find-batch are two trials; find the batch first, then its rate"
+        raise UsageError(msg)
+    if "data" not in options:
+        msg = "no data given: segnext train DIR --find-lr"
+        raise UsageError(msg)
+    find("lr" if find_lr else "batch", out=out, quiet=quiet, **options)
 
 
 def _print_recipes() -> None:

@@ -31,6 +31,7 @@ class RunProgress:
         stale: Validations since the best one.
         finished: Nothing is left to do.
         unlogged: Loss, norm of the gradients and seconds of the steps since the last log line.
+        skipped_steps: Steps in a row, up to this one, whose loss or gradients were not finite.
     """
 
     step: int = 0
@@ -40,6 +41,7 @@ class RunProgress:
     stale: int = 0
     finished: bool = False
     unlogged: list[list[float]] = field(default_factory=list)
+    skipped_steps: int = 0
 
 
 @dataclass
@@ -50,11 +52,13 @@ class Progress(RunProgress):
         best_miou: Best validation mIoU so far, 0-1; -1 before the first validation.
         last_miou: Of the latest validation; -1 before the first.
         kept: mIoU and step of the best validations, the best first.
+        skipped_samples: Samples whose picture or mask could not be read.
     """
 
     best_miou: float = -1.0
     last_miou: float = -1.0
     kept: list[list[float]] = field(default_factory=list)
+    skipped_samples: int = 0
 
 
 _Stand = TypeVar("_Stand", bound=RunProgress)
