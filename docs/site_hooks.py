@@ -1,10 +1,14 @@
-"""What mkdocs.yml cannot say: pages that may be missing, and links that leave docs/."""
+"""What mkdocs.yml cannot say: pages from the root, pages that may be missing, links out of docs/."""
 
 import re
 from pathlib import Path
 from typing import Any
 
-_OUTSIDE = re.compile(r"\[([^\]]+)\]\(((?:\.\./)+[^)]+|LICENSE|NOTICE)\)")
+from mkdocs.structure.files import File
+
+# Pages whose text stands at the root of the repository, where people and hosts look for it.
+_FROM_ROOT = {"security.md": "SECURITY.md", "changelog.md": "CHANGELOG.md"}
+_OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+[^)]+\)")
 
 
 def on_config(config: Any) -> Any:
@@ -18,13 +22,22 @@ def _keep_existing(entries: list[Any], docs: Path) -> list[Any]:
     for entry in entries:
         ((title, target),) = entry.items()
         if isinstance(target, list):
-            target = _keep_existing(target, docs)
-        elif not (docs / target).exists():
-            continue
-        kept.append({title: target})
+            kept.append({title: _keep_existing(target, docs)})
+        elif target in _FROM_ROOT or (docs / target).exists():
+            kept.append({title: target})
     return kept
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Show links to files of the repository, which the site does not hold, as plain text."""
+def on_files(files: Any, *, config: Any) -> Any:
+    """Add the pages from the root."""
+    root = Path(config.docs_dir).parent
+    for name, source in _FROM_ROOT.items():
+        files.append(File.generated(config, name, abs_src_path=str(root / source)))
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
+    """Show links to files that the site does not hold as plain text."""
+    if page.file.src_uri in _FROM_ROOT:
+        markdown = markdown.replace("](docs/", "](")
     return _OUTSIDE.sub(r"\1", markdown)

@@ -89,7 +89,8 @@ def _join(node: ast.expr) -> str:
 
 def quotes(page: Path) -> list[str]:
     """Return the messages that a page explains: its headings in code."""
-    return re.findall(r"^### `(.+)`$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    headings = re.findall(r"^### (`+) ?(.+?) ?\1$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return [message for _, message in headings]
 
 
 def is_spoken(quote: str, texts: list[str]) -> bool:
