@@ -1,4 +1,4 @@
-"""What mkdocs.yml cannot say: pages from the root, pages that may be missing, links out of docs/."""
+"""What mkdocs.yml cannot say: pages from the root, pages that may be missing, links to files."""
 
 import re
 from pathlib import Path

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from class_photos import write_classifier, write_color_photos
+from class_photos import SMALLEST, write_classifier, write_color_photos
 from known_layouts import write_ade20k, write_cityscapes, write_pascal_voc
 from segnext.classification.config import ClassifyConfig
 from segnext.data.synthetic import write_scenes
@@ -29,6 +29,7 @@ SMALL_CLASSIFIER = {
     "budget": None,
     "crop_size": 32,
     "batch_size": 4,
+    "model_options": SMALLEST,
     "repeats": 1,
     "num_workers": 0,
     "validate_every": 1,
@@ -66,14 +67,15 @@ def make_known(folder: Path) -> Path:
 
 
 def shorten_training(patch: pytest.MonkeyPatch) -> None:
-    """Let every training in this process end after a step on small crops, whatever is asked."""
+    """Let every training here end after a step of a small network on small crops, whatever is asked."""
     from segnext.classification import run as classification
     from segnext.training import run as segmentation
 
     start, classify = segmentation._start, classification._start
 
     def start_small(config: TrainConfig, *args: object, **options: object) -> object:
-        return start(config.model_copy(update=SMALL_RUN), *args, **options)
+        network = {"model_options": SMALLEST} if config.model.startswith("segnext_") else {}
+        return start(config.model_copy(update=SMALL_RUN | network), *args, **options)
 
     def classify_small(config: ClassifyConfig, *args: object, **options: object) -> object:
         return classify(config.model_copy(update=SMALL_CLASSIFIER), *args, **options)

@@ -36,7 +36,6 @@ _SMALLER = {
     ("data", "synthetic"): ["--train", "6", "--val", "2", "--test", "2", "--size", "96x64"],
     ("data", "prepare"): ["--partial", "--workers", "1"],
     ("benchmark",): ["--rounds", "1", "--sizes", "64x64", "--no-memory", "--threads", "1"],
-    ("compare",): ["--seeds", "0", "--size", "64x64", "--set", "backends=[eager]"],
     ("predict",): ["--threads", "1"],
     ("evaluate",): ["--threads", "1"],
 }
@@ -105,9 +104,10 @@ def run_block(block: Block, names: dict[str, Any]) -> None:
 
 def _run_segnext(words: Sequence[str], where: str) -> None:
     words = [_NAMES.get(word, word) for word in words]
-    smaller = [more for command, more in _SMALLER.items() if tuple(words[: len(command)]) == command]
-    listing = words == ["compare", "list"]
-    result = CliRunner().invoke(app, [*words, *sum([] if listing else smaller, [])])
+    for command, further in _SMALLER.items():
+        if tuple(words[: len(command)]) == command:
+            words = [*words, *further]
+    result = CliRunner().invoke(app, words)
     if result.exit_code:
         pytest.fail(f"{where}\n{result.output}\n{result.exception!r}")
 
