@@ -1,5 +1,6 @@
 # make demo   install, train on synthetic scenes, score, predict, show where the pictures are
 # make test   install, run the test suite
+# make docs   install, build the documentation into site/; a warning is an error
 # make lint   install, run ruff, mypy and codespell
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
 
-.PHONY: demo test lint format clean
+.PHONY: demo test docs lint format clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -31,6 +32,10 @@ demo: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2
 
+docs: $(VENV)/installed
+	$(BIN)/mkdocs build --quiet --strict
+	@echo "open site/index.html"
+
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,4 +47,4 @@ format: $(VENV)/installed
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(DEMO) site build dist .mypy_cache .ruff_cache .pytest_cache

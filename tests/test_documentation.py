@@ -1,0 +1,111 @@
+"""The README and the pages of docs/: code runs as written, on less data; links and quotes hold."""
+
+import ast
+import re
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from page_files import make_files, make_known, shorten_training
+from pages import COMMANDS, PAGES, PYTHON, ROOT, is_run, logical_lines, read_blocks, run_block
+
+README = ROOT / "README.md"
+# What begins a command, in a block that says no language.
+_PROGRAMS = re.compile(r"(segnext|pip|python|torchrun|accelerate|make|curl|docker) ")
+_NEED_KNOWN = {"datasets.md", "protocols.md", "recipes.md", "submissions.md"}
+
+
+def page_name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory, scene_weights: Path) -> Path:
+    return make_files(tmp_path_factory.mktemp("page"), scene_weights)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, files: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a folder with what readers have, and go there."""
+    shutil.copytree(files, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    shorten_training(monkeypatch)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if any(map(is_run, read_blocks(page)))], ids=page_name
+)
+def test_code_runs(page: Path, folder: Path) -> None:
+    if page.name in _NEED_KNOWN:
+        make_known(folder)
+    names: dict[str, Any] = {"__name__": page.name}
+    with warnings.catch_warnings():
+        # Other runtimes warn about themselves; tests of the package are strict about ours.
+        warnings.simplefilter("ignore")
+        for block in filter(is_run, read_blocks(page)):
+            run_block(block, names)
+    if page == README:
+        assert (folder / "predictions" / "masks" / "scene_00000.png").exists()
+        assert (folder / "predictions-python" / "masks" / "prediction.png").exists()
+        assert names["logits"].shape == (1, 19, 42, 63)
+        assert "(1, 19, 42, 63)" in README.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_code_says_its_language(page: Path) -> None:
+    for block in read_blocks(page):
+        if block.language not in COMMANDS | PYTHON:
+            first = (logical_lines(block.code) or [""])[0]
+            assert not _PROGRAMS.match(first), f"{block}: tag commands as bash"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_links_lead_to_files(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http|#)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def spoken() -> list[str]:
+    """Return every text of the package, with … for what is filled in."""
+    texts = []
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr | ast.Constant):
+                texts.append(_join(node))
+    return texts
+
+
+def _join(node: ast.expr) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(map(_join, node.values))
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else "…"
+
+
+def quotes(page: Path) -> list[str]:
+    """Return the messages that a page explains: its headings in code."""
+    headings = re.findall(r"^### (`+) ?(.+?) ?\1$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return [message for _, message in headings]
+
+
+def is_spoken(quote: str, texts: list[str]) -> bool:
+    """Whether one text holds the parts of a quote between its …, in their order."""
+    pattern = re.compile(".*".join(map(re.escape, quote.split("…"))), re.DOTALL)
+    return any(pattern.search(text) for text in texts)
+
+
+def test_explained_messages_are_the_packages() -> None:
+    texts = spoken()
+    found = quotes(ROOT / "docs" / "troubleshooting.md")
+    assert len(found) >= 30
+    assert [quote for quote in found if not is_spoken(quote, texts)] == []
+
+
+def test_a_message_that_changed_is_noticed() -> None:
+    assert is_spoken("…: no such … there", ["…: no such run there", "other"])
+    assert not is_spoken("…: no such … there", ["…: no such run", "…there"])
