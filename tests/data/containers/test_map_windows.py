@@ -23,6 +23,9 @@ from segnext.errors import DataError
 
 PLACES = {"m_0": Patch(0, 0, 32, 32), "m_1": Patch(16, 40, 48, 60)}
 
+PLACE = {"top": 0, "left": 0, "bottom": 8, "right": 8}
+WINDOW = {"name": "m", "split": "train", "block": "m", "source": 0, "place": PLACE}
+
 
 def write_windows(folder: Path, bands: tuple[int, ...] = (1, 2, 3), **options: object) -> Path:
     windows = tuple(MapWindow(name, "train", name, 0, place) for name, place in PLACES.items())
@@ -78,6 +81,10 @@ def test_an_index_comes_back(tmp_path: Path) -> None:
         {"version": 2},
         {"windows": [{"name": "a"}]},
         {"windows": 5},
+        {"windows": [{**WINDOW, "place": {**PLACE, "top": "0"}}]},
+        {"windows": [{**WINDOW, "place": {**PLACE, "bottom": 0}}]},
+        {"windows": [{**WINDOW, "source": 1}]},
+        {"windows": [{**WINDOW, "split": None}]},
         {"sources": []},
         {"names": {"x": "land"}},
         {"more": 1},

@@ -104,13 +104,26 @@ def read_index(path: Path) -> WindowsIndex:
             for window in content["windows"]
         )
         sources = tuple(_read_source(source) for source in content["sources"])
-        if not all(0 <= window.source < len(sources) for window in windows):
+        if not all(_is_sound(window, len(sources)) for window in windows):
             raise ValueError
         names = {int(raw): str(name) for raw, name in content["names"].items()}
         return WindowsIndex(**{**content, "sources": sources, "windows": windows, "names": names})
     except (ValueError, KeyError, TypeError, AttributeError):
         msg = "is no index of windows, or damaged; write it again with segnext data maps"
         raise DataError(msg) from None
+
+
+def _is_sound(window: MapWindow, sources: int) -> bool:
+    place = window.place
+    sides = (place.top, place.left, place.bottom, place.right)
+    whole = all(isinstance(value, int) for value in (*sides, window.source))
+    return (
+        whole
+        and all(isinstance(text, str) for text in (window.name, window.split, window.block))
+        and 0 <= window.source < sources
+        and 0 <= place.top < place.bottom
+        and 0 <= place.left < place.right
+    )
 
 
 def _read_source(source: Mapping[str, Any]) -> MapSource:
