@@ -34,7 +34,7 @@ def predict_on_ray(
         job: How; weights and local folders of it must be there on every machine of the cluster.
         workers: Processes, each with its own network and `job.threads` cores (1 if not given), and
             a GPU if there are any and the job's device allows; as many as fit if not given.
-        address: Of a running cluster (`auto`, `host:6379`), from one of its machines; that of
+        address: Of a running cluster (`auto`, `host:6379`) that this machine is part of; that of
             `RAY_ADDRESS`, or else a cluster for this call on this machine, if not given.
         block: Pictures that a worker takes at once.
 
