@@ -61,7 +61,7 @@ SITES = {
     "disk": ("checkpoint", "log line"),
 }
 # How a process may end: as its signal says, as the command says, or unharmed where it was too late.
-CODES = {"kill": {0, -9}, "term": {0, 143, -15}, "int": {0, 130, -2, 1}, "disk": {0, 1}}
+CODES = {"kill": {0, -9}, "term": {0, 143, -15}, "int": {0, 130, -2}, "disk": {0, 1}}
 PAIR_EVERY = 10
 
 
