@@ -158,5 +158,5 @@ def test_wrong_rings_are_named(points: list[tuple[float, ...]], message: str) ->
 def test_zigzags_over_a_whole_picture() -> None:
     """Twenty kilobytes of labels that would take gigabytes to fill."""
     points = np.stack([np.arange(2000) % 7, np.arange(2000) % 2 * 16_000], axis=1)
-    with pytest.raises(DataError, match="a polygon of 2,000 points crosses 3[0-9,]* rows"):
+    with pytest.raises(DataError, match=r"a polygon of 2,000 points crosses 3[0-9,]* rows"):
         Polygon((points.astype(np.float64),)).fill(16_000, 8)

@@ -31,7 +31,7 @@ _FARTHEST = 1e9
 _PARTS_OF_PIXEL = 256
 # Places where edges cross rows come from a division. Nearer than this to a centre is on it.
 _CROSSING_DIGITS = 9
-# Half a gigabyte. An outline of a million points stays below, a zigzag over a whole picture does not.
+# Half a gigabyte: far beyond any outline, but not beyond a zigzag over a whole picture.
 _MOST_CROSSINGS = 1 << 23
 
 
