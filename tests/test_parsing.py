@@ -50,7 +50,7 @@ def test_yaml_as_yaml_has_it() -> None:
         ("!!timestamp x", "AttributeError"),
         ("!!bool x", "KeyError"),
         ("0x" + "f" * 5000, "a number of 5,002 digits"),
-        ("#" * (MOST_YAML_CHARACTERS + 1), "262,145 characters are more than 262,144"),
+        ("#" * (MOST_YAML_CHARACTERS + 1), "524,289 characters are more than 524,288"),
     ],
 )
 def test_yaml_that_is_none(text: str, message: str) -> None:

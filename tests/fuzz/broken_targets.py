@@ -24,7 +24,7 @@ def _die(folder: Path) -> None:
 
 def _grow(folder: Path) -> None:
     if (folder / "x").read_bytes() != b"seed":
-        bytes(b"x" * (1100 << 20))
+        bytes(b"x" * (200 << 20))
 
 
 def _refuse(folder: Path) -> None:

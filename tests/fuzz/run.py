@@ -43,15 +43,17 @@ def find_target(name: str) -> Target:
     raise KeyError(name)
 
 
-def fuzz(name: str, first: int, until: float, folder: Path, cpu_s: float) -> None:
+def fuzz(name: str, first: int, until: float, folder: Path, cpu_s: float, memory: int) -> None:
     """Try inputs of a target until a time; runs in the child.
 
     Args:
         name: Of the target.
         first: Number of the first input.
         until: By `time.monotonic`.
-        folder: Gets `current` (number of the input being read), `state.json` and findings.
+        folder: Gets `current` (number of the input being read), its bytes as `input`, `state.json`
+            and findings.
         cpu_s: Most processor time of an input.
+        memory: Most bytes beyond what the process has before.
     """
     target = find_target(name)
     seeds = target.seeds()
@@ -67,6 +69,7 @@ def fuzz(name: str, first: int, until: float, folder: Path, cpu_s: float) -> Non
     while time.monotonic() < until or state["tried"] < LEAST_INPUTS:
         (folder / "current").write_text(str(number))
         data = target.make_input(seeds, number)
+        (folder / "input").write_bytes(data)
         started = time.process_time()
         signal.setitimer(signal.ITIMER_PROF, cpu_s)
         try:
@@ -78,7 +81,7 @@ def fuzz(name: str, first: int, until: float, folder: Path, cpu_s: float) -> Non
         state["slowest_s"] = max(state["slowest_s"], time.process_time() - started)
         state["tried"] += 1
         number += 1
-        if _peak() - before > MOST_MEMORY:
+        if _peak() - before > memory:
             grown = MemoryError(f"{(_peak() - before) >> 20} MiB")
             _note(state, folder, number - 1, data, grown)
             break
@@ -111,10 +114,17 @@ def _note(state: dict[str, Any], folder: Path, number: int, data: bytes, error: 
         (folder / f"finding-{number}").write_bytes(data)
         entry["inputs"].append(number)
         entry["message"] = str(error)[:200]
+    (folder / "state.json").write_text(json.dumps(state))
 
 
 def fuzz_in_child(
-    name: str, seconds: float, folder: Path, *, first: int = 0, cpu_s: float = MOST_CPU_S
+    name: str,
+    seconds: float,
+    folder: Path,
+    *,
+    first: int = 0,
+    cpu_s: float = MOST_CPU_S,
+    memory: int = MOST_MEMORY,
 ) -> dict[str, Any]:
     """Fuzz a target in a process of its own, started again after each crash or hang.
 
@@ -128,26 +138,28 @@ def fuzz_in_child(
     while number == first or time.monotonic() < until:
         for left in ("state.json", "current"):
             (folder / left).unlink(missing_ok=True)
-        told = f"{name!r}, {number}, {until}, pathlib.Path({str(folder)!r}), {cpu_s}"
+        told = f"{name!r}, {number}, {until}, pathlib.Path({str(folder)!r}), {cpu_s}, {memory}"
         code = f"import pathlib; from fuzz.run import fuzz; fuzz({told})"
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", code],
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=seconds + 120,
+            timeout=seconds + 600,
         )
         if not (folder / "current").exists():
             raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
         at = int((folder / "current").read_text())
         if (folder / "state.json").exists():
             _add(total, json.loads((folder / "state.json").read_text()))
+        total["tried"] += at - number
         if done.returncode:
             lines = [line.strip() for line in done.stderr.splitlines() if "segnext" in line]
-            where = lines[0] if lines else done.stderr[-300:]
+            where = lines[0] if lines else " ".join(done.stderr[-300:].split())
             kind = "hang" if done.returncode == -signal.SIGPROF else f"exit {done.returncode}"
             found = {"count": 1, "inputs": [at], "message": where}
             _add(total, {"findings": {f"{kind} at {where}": found}})
+            (folder / "input").rename(folder / f"finding-{at}")
             total["tried"] += 1
             at += 1
         number = at
@@ -155,8 +167,7 @@ def fuzz_in_child(
 
 
 def _add(total: dict[str, Any], part: dict[str, Any]) -> None:
-    for key in ("tried", "taken"):
-        total[key] += part.get(key, 0)
+    total["taken"] += part.get("taken", 0)
     total["slowest_s"] = max(total["slowest_s"], part.get("slowest_s", 0.0))
     for key, entry in part["findings"].items():
         known = total["findings"].setdefault(key, {"count": 0, "inputs": [], "message": ""})

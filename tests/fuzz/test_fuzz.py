@@ -71,10 +71,12 @@ def test_findings_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (SOURCE, TESTS))))
-    found = fuzz_in_child(name, 0.5, tmp_path, cpu_s=0.2)
+    cpu_s = 0.2 if name == "hang" else 5.0
+    found = fuzz_in_child(name, 0.5, tmp_path, cpu_s=cpu_s, memory=64 << 20)
     (finding,) = found["findings"]
     assert finding.startswith(message)
-    assert found["findings"][finding]["count"] <= found["tried"]
+    assert 1 <= found["findings"][finding]["count"] <= found["tried"]
+    assert list(tmp_path.glob("finding-*"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of processes are Linux's")
