@@ -67,7 +67,7 @@ def make_known(folder: Path) -> Path:
 
 
 def shorten_training(patch: pytest.MonkeyPatch) -> None:
-    """Let every training here end after a step of a small network on small crops, whatever is asked."""
+    """Let every training here end after a step of a small network on small crops."""
     from segnext.classification import run as classification
     from segnext.training import run as segmentation
 
