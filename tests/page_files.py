@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -50,6 +51,10 @@ def make_files(folder: Path, weights: Path) -> Path:
         path = folder / f"{name}.safetensors"
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(weights, path)
+    film = cv2.VideoWriter(str(folder / "drive.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (96, 64))
+    for picture in sorted((folder / "frames").iterdir()):
+        film.write(cv2.imread(str(picture)))
+    film.release()
     write_color_photos(folder / "imagenet", train=4, val=2)
     write_classifier(folder / "classifier.safetensors")
     return folder
@@ -67,7 +72,7 @@ def make_known(folder: Path) -> Path:
 
 
 def shorten_training(patch: pytest.MonkeyPatch) -> None:
-    """Let every training end after a step of a small network on small crops, whatever is asked."""
+    """Let every training here end after a step of a small network on small crops."""
     from segnext.classification import run as classification
     from segnext.training import run as segmentation
 
