@@ -11,8 +11,7 @@ from typing import Any
 
 import yaml
 
-# A data.yaml of 150 classes has 5,000 characters, one of 3,000 some 200,000; a second is enough
-# for 100,000.
+# A data.yaml of 150 classes has 5,000 characters, one of 3,000 classes some 200,000.
 MOST_YAML_CHARACTERS = 524_288
 MOST_LEVELS = 100
 # Of a document whose aliases are written out.

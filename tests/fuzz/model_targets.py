@@ -224,8 +224,8 @@ def _read_history(folder: Path) -> None:
 
 def _compared() -> list[Any]:
     told = {"model": "segnext_tiny", "options": {}}
-    run = {"seed": 0, "scores": {"miou": 40.0}, "iou": {"a": 40.0}, "curve": [[1, 0.5]]}
-    return [{**run, "seconds": 1.0, "told": told}]
+    run = {"system": "a", "seed": 0, "weights": "best.safetensors", "scores": {"miou": 40.0}}
+    return [{**run, "curve": [[1, 0.5]], "steps": 20, "seconds": 1.0, "told": told}]
 
 
 TARGETS = (

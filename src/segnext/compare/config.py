@@ -172,7 +172,7 @@ def _build(values: dict[str, Any], source: str | Path) -> CompareConfig:
     strange = next((name for name in values if name not in CompareConfig.model_fields), None)
     if strange is not None:
         problem = describe_unknown("entry", str(strange), CompareConfig.model_fields)
-        msg = f"{source}: {problem}"
+        msg = f"{source}: {strange}: {problem}"
         raise UsageError(msg)
     try:
         return CompareConfig(**values)

