@@ -43,13 +43,15 @@ def data_maps(
         str | None,
         typer.Option(help="Names of the ids 0, 1, 2 of label rasters, such as water,wood,road."),
     ] = None,
-    window: Annotated[int, typer.Option(min=32, help="Side of a picture to train on [px].")] = 1024,
+    window: Annotated[
+        int, typer.Option(min=32, help="Side of a picture to train on, in pixels.")
+    ] = 1024,
     block: Annotated[
         int | None,
         typer.Option(
             min=32,
-            help="Side of the blocks that go to train, val or test as a whole [px]; up to four "
-            "windows by default.",
+            help="Side of the blocks that go to train, val or test as a whole, in pixels; up to "
+            "four windows by default.",
         ),
     ] = None,
     shares: Annotated[

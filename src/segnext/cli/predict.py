@@ -88,8 +88,8 @@ def predict(
         bool,
         typer.Option(
             "--map",
-            help="Rasters of any size to GeoTIFFs of the same place, in bounded memory; needs "
-            "segnext[geo].",
+            help="Rasters of any size to GeoTIFFs of the same place, in bounded memory; needs the "
+            "extra geo.",
             rich_help_panel=MAPS,
         ),
     ] = False,
