@@ -207,11 +207,13 @@ def test_a_kill_loses_nothing_and_repeats_nothing_that_was_listed(
     words = [sys.executable, "-c", KILLED, str(photos), str(scene_weights), str(out)]
     process = subprocess.Popen(words, env=os.environ)
     deadline = time.monotonic() + 600  # busy machines take long to start
-    while len(listed_in(out)) < 8:
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    try:
+        while len(listed_in(out)) < 8:
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.02)
+    finally:
+        process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     before = listed_in(out)
     assert 8 <= len(before) < 40
