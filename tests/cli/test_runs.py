@@ -177,7 +177,8 @@ def test_show_a_trained_run(trained: Path) -> None:
     assert about["per_class"].keys() == best["iou_per_class"].keys()
     for name, row in about["per_class"].items():
         assert row["iou"] == pytest.approx(best["iou_per_class"][name], abs=1e-6)
-    assert len(about["files"]) == 10
+    assert len(about["files"]) == 11
+    assert about["environment"][0]["step"] == 0
     assert all(Path(path).exists() for path in about["files"].values())
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -46,8 +47,9 @@ def spoilt(scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 @pytest.mark.parametrize("num_workers", [0, 1])
 def test_unreadable_samples_are_skipped_and_counted(
-    spoilt: Path, tmp_path: Path, num_workers: int
+    spoilt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_workers: int
 ) -> None:
+    told = listen(monkeypatch)
     folder = tmp_path / "run"
     run(spoilt, folder, max_steps=3, on_bad_sample="skip", num_workers=num_workers)
     skipped = [line for line in lines(folder) if line["kind"] == "skipped"]
@@ -59,6 +61,9 @@ def test_unreadable_samples_are_skipped_and_counted(
         "masks: the file is empty; copy the picture again or remove it",
     }
     assert read_about(folder / "checkpoint.safetensors")[0].skipped_samples == 2
+    assert f"2 samples could not be read and were skipped; {folder / 'metrics.jsonl'} names" in (
+        " ".join(told)
+    )
 
 
 def test_an_unreadable_sample_stops_the_run_which_can_skip_it(
@@ -76,6 +81,28 @@ def test_an_unreadable_sample_stops_the_run_which_can_skip_it(
     train(resume=folder, quiet=True, on_bad_sample="skip")
     trained = [line["step"] for line in lines(folder) if line["kind"] == "train"]
     assert trained == [1, 2, 3]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="gloo is for POSIX here")
+def test_two_processes_skip_what_one_of_them_cannot_read(
+    scenes: Path, spoilt: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(DataError):
+        run(spoilt, folder, max_steps=3)
+    mask = Path("train") / "masks" / "scene_00001.png"
+    shutil.copy(scenes / mask, spoilt / mask)
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    words = ["-m", "segnext", "train", "--resume", str(folder), "--set", "on_bad_sample=skip"]
+    done = subprocess.run(
+        [sys.executable, *launcher, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = [line["samples"] for line in lines(folder) if line["kind"] == "skipped"]
+    assert len(said) == 1
+    assert "scene_00000.png: broken or truncated picture" in said[0][0]
+    assert [line["step"] for line in lines(folder) if line["kind"] == "train"] == [1, 2, 3]
 
 
 @pytest.mark.slow

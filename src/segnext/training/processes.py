@@ -60,8 +60,7 @@ class Processes:
 
     def join(self, texts: Sequence[str]) -> list[str]:
         """Return the texts of all processes, in their order; every process gets them."""
-        count = self.sum(torch.tensor(len(texts), device=self.device)).item()
-        if self.count == 1 or not count:
+        if self.count == 1 or not self.sum(torch.tensor(len(texts), device=self.device)):
             return list(texts)
         box: list[Any] = [None] * self.count
         distributed.all_gather_object(box, list(texts))

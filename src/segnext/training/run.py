@@ -259,6 +259,11 @@ def _finish(trainer: Trainer) -> TrainRun:
     if trainer.processes.is_main:
         best = load_model(folder.best, device=trainer.learner.device)
         draw_samples(best, spec, val, folder.contact_sheet, rows=SHEET_ROWS)
+    if progress.skipped_samples:
+        trainer.display.say(
+            f"{progress.skipped_samples} samples could not be read and were skipped; {folder.log} "
+            f"names them"
+        )
     trainer.display.show_classes(spec.classes.label_names, metrics)
     trainer.display.say(
         f"best val mIoU {metrics.miou:.1%} at step {progress.best_step}; "
