@@ -65,6 +65,33 @@ def test_code_says_its_language(page: Path) -> None:
             assert not _PROGRAMS.match(first), f"{block}: tag commands as bash"
 
 
+def test_an_exception_is_for_the_next_block_alone(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "<!-- not run: needs a GPU -->\n```bash\none\n```\n\n"
+        "```bash\ntwo \\\n  more  # why\n# only a comment\n```\n"
+        "<!-- not run: hours -->\n```python\nthree\n```\n```text\nfour\n```\n"
+    )
+    blocks = read_blocks(page)
+    assert [block.exception for block in blocks] == ["needs a GPU", "", "hours", ""]
+    assert [is_run(block) for block in blocks] == [False, True, False, False]
+    assert [block.line for block in blocks] == [2, 6, 11, 14]
+    assert logical_lines(blocks[1].code) == ["two    more  # why"]
+
+
+@pytest.mark.slow
+def test_code_that_fails_is_noticed(folder: Path) -> None:
+    page = folder / "page.md"
+    page.write_text(
+        "```bash\nsegnext evaluate nothing.safetensors roads\n```\n"
+        '```bash\npip install "segnext[magic]"\n```\n```bash\nfalse | true\n```\n'
+        "```python\nassert 1 == 2\n```\n"
+    )
+    for block in read_blocks(page):
+        with pytest.raises((AssertionError, pytest.fail.Exception)):
+            run_block(block, {})
+
+
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_links_lead_to_files(page: Path) -> None:
     for target in re.findall(r"\]\((?!http|#)([^)#]+)", page.read_text(encoding="utf-8")):
