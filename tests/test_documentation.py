@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from page_files import make_files, make_known, shorten_training
 from pages import COMMANDS, PAGES, PYTHON, ROOT, is_run, logical_lines, read_blocks, run_block
@@ -33,6 +34,7 @@ def folder(tmp_path: Path, files: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     shutil.copytree(files, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("SEGNEXT_CACHE", str(tmp_path / "cache"))
     shorten_training(monkeypatch)
     return tmp_path
 
@@ -50,6 +52,7 @@ def test_code_runs(page: Path, folder: Path) -> None:
         warnings.simplefilter("ignore")
         for block in filter(is_run, read_blocks(page)):
             run_block(block, names)
+    torch.set_num_threads(1)  # some pages ask for two
     if page == README:
         assert (folder / "predictions" / "masks" / "scene_00000.png").exists()
         assert (folder / "predictions-python" / "masks" / "prediction.png").exists()
