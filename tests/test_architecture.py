@@ -12,13 +12,16 @@ FILES = sorted(SOURCE.rglob("*.py"))
 LAYERS = {
     "errors": 0,
     "classes": 0,
+    "parsing": 0,
     "protocol": 0,
     "spec": 0,
+    "stopping": 0,
     "storage": 0,
     "drawing": 0,
     "models": 1,
     "data": 1,
     "metrics": 1,
+    "svg": 1,
     "metric_rules": 2,
     "class_table": 2,
     "weights": 2,
@@ -31,8 +34,10 @@ LAYERS = {
     "deploy": 5,
     "predict": 5,
     "checkup_report": 5,
+    "report": 6,
     "serve": 6,
     "compare": 6,
+    "maps": 6,
     "cli": 7,
     "__main__": 8,
 }
@@ -40,8 +45,10 @@ LAYERS = {
 WITHIN_LAYER_0 = {
     "errors": set(),
     "classes": {"errors"},
+    "parsing": set(),
     "protocol": {"errors"},
     "spec": {"errors", "classes", "protocol"},
+    "stopping": {"errors"},
     "storage": {"errors"},
     "drawing": {"errors", "classes", "storage"},
 }
@@ -99,7 +106,7 @@ def test_every_place_has_a_layer() -> None:
 
 def test_prediction_knows_nothing_of_training() -> None:
     for path in FILES:
-        if place(path) in {"predict", "inference", "weights", "serve"}:
+        if place(path) in {"predict", "inference", "maps", "weights", "serve"}:
             used = {name.split(".")[1] for name in imported(path) if name.startswith("segnext.")}
             assert not used & {"training", "evaluation"}, path
 
@@ -163,18 +170,20 @@ COVERED_BY = {
     "classification/config.py": "classification/test_run.py",
     "classification/run_folder.py": "classification/test_run.py",
     "classification/trainer.py": "classification/test_run.py",
-    "cli/evaluate.py": "cli/test_main.py",
+    "cli/data_maps.py": "data/test_map_preparation.py",
     "cli/models.py": "cli/test_main.py",
     "cli/plan.py": "cli/test_main.py",
     "cli/options.py": "cli/test_main.py",
     "cli/progress.py": "cli/test_data_check.py",
     "cli/predict.py": "cli/test_main.py",
+    "cli/predict_maps.py": "maps/test_prediction.py",
     "cli/synthetic.py": "cli/test_main.py",
     "compare/measuring.py": "compare/test_compare.py",
     "compare/segmenting.py": "compare/test_compare.py",
     "data/datasets/known_dataset.py": "data/datasets/test_registry.py",
     "data/formats/format.py": "data/formats/test_registry.py",
     "data/formats/label_studio_regions.py": "data/formats/test_label_studio.py",
+    "data/grid.py": "data/test_patches.py",
     "data/scenery/objects.py": "data/test_synthetic.py",
     "data/scenery/street.py": "data/test_synthetic.py",
     "deploy/bundle_files/example.py": "deploy/test_bundle.py",
@@ -183,7 +192,13 @@ COVERED_BY = {
     "inference/graphs.py": "inference/backends/test_openvino_runtime.py",
     "inference/scores.py": "inference/test_masks.py",
     "inference/scoring.py": "evaluation/test_evaluation.py",
+    "report/confusion_page.py": "report/test_page.py",
+    "report/markup.py": "report/test_page.py",
+    "report/shown.py": "report/test_reporting.py",
+    "report/tally.py": "report/test_summary.py",
+    "predict/writers/writer.py": "predict/test_annotations.py",
     "training/display.py": "cli/test_main.py",
+    "training/divergence.py": "training/test_faults.py",
     "training/config.py": "training/test_arguments.py",
     "training/gradient_step.py": "training/test_learner.py",
     "training/loop.py": "training/test_resume.py",

@@ -114,6 +114,16 @@ def test_overlay_outlines_boundaries_in_the_plain_colour() -> None:
     assert picture[2, 2].tolist() == [100, 100, 100]
 
 
+def test_overlay_without_colour_inside_outlines_both_sides() -> None:
+    image = np.full((800, 20, 3), 90, np.uint8)
+    mask = np.zeros((800, 20), np.uint8)
+    mask[400:] = 1
+    drawn = overlay(image, mask, CLASSES, alpha=0)
+    assert drawn[399, 0].tolist() == list(RED)
+    assert drawn[400, 0].tolist() == list(GREEN)
+    assert (np.delete(drawn, [399, 400], axis=0) == 90).all()
+
+
 def test_overlay_leaves_its_arguments_alone() -> None:
     image, mask = np.full((3, 4, 3), 100, np.uint8), MASK.copy()
     overlay(image, mask, CLASSES)

@@ -16,3 +16,10 @@ def test_long_lists_are_cut_and_counted() -> None:
 def test_exit_codes() -> None:
     assert SegnextError.exit_code == 1
     assert UsageError.exit_code == 2
+
+
+def test_a_message_is_one_readable_line() -> None:
+    assert str(SegnextError("a.png:\n\x1b[2J bad\u2028name \ud800")) == "a.png: [2J bad name  "
+    long = str(UsageError("a" * 5000 + "z"))
+    assert len(long) < 4010
+    assert (long[0], long[-1]) == ("a", "z")

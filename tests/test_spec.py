@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import asdict
 
 import pytest
@@ -65,3 +66,12 @@ def test_wrong_normalisations_are_named(mean: tuple, std: tuple, message: str) -
 def test_wrong_clipping_and_nodata_are_named(options: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Normalization((0.5, 0.5), (0.1, 0.1), **options)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "message"),
+    [((0.5,), (math.nan,), "stds must be positive"), ((math.inf,), (1.0,), "means must be num")],
+)
+def test_normalisations_that_are_no_numbers(mean: tuple, std: tuple, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Normalization(mean, std)

@@ -38,6 +38,7 @@ from pathlib import Path
 from contestants import Contestant, build_heats, memory_contestants, training_contestants
 from heats import measure_peaks, take_turns
 from processes import LeftOutError
+
 from report import Heat, machine, memory_table, notes, time_table, write_json
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from contestants import Contestant, reference_of
 from processes import LeftOutError, WorkerProcess
+
 from report import Entry, Heat
 
 WARM_UP_ROUNDS = 2

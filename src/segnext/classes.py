@@ -15,6 +15,7 @@ labels, 0 `background` and 1 the class.
 
 import colorsys
 import functools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -82,7 +83,7 @@ class Classes:
         if not self.names:
             msg = "a taxonomy needs at least one class name"
             raise UsageError(msg)
-        duplicates = sorted({name for name in self.names if self.names.count(name) > 1})
+        duplicates = sorted(name for name, count in Counter(self.names).items() if count > 1)
         if duplicates:
             msg = f"class names must differ, given twice: {', '.join(duplicates)}"
             raise UsageError(msg)

@@ -98,7 +98,7 @@ def overlay(
         image: (H, W) or (H, W, C), see `displayable`.
         mask: Train ids (H, W).
         classes: Names and colours.
-        alpha: Weight of the colour, 0-1.
+        alpha: Weight of the colour, 0-1. At 0 only boundaries are drawn, and on both sides.
         outline: Draw class boundaries in the plain colour.
 
     Raises:
@@ -113,19 +113,24 @@ def overlay(
     picture, colors = displayable(image), colorize(mask, classes)
     blended = cv2.addWeighted(picture, 1 - alpha, colors, alpha, 0)
     if outline:
-        edge = _boundaries(mask)
+        edge = _boundaries(mask, both_sides=alpha == 0)
         blended[edge] = colors[edge]
     ignored = mask == classes.ignore_index
     blended[ignored] = picture[ignored]
     return np.asarray(blended)
 
 
-def _boundaries(mask: Array) -> npt.NDArray[np.bool_]:
-    """Mark the pixels (H, W) beside another label, more of them in large pictures."""
+def _boundaries(mask: Array, *, both_sides: bool) -> npt.NDArray[np.bool_]:
+    """Mark the pixels (H, W) beside another label, or one of each two; more in large pictures."""
     edge = np.zeros(mask.shape, np.uint8)
-    edge[:-1] |= mask[:-1] != mask[1:]
-    edge[:, :-1] |= mask[:, :-1] != mask[:, 1:]
+    below, beside = mask[:-1] != mask[1:], mask[:, :-1] != mask[:, 1:]
+    edge[:-1] |= below
+    edge[:, :-1] |= beside
     thickness = max(1, round(min(mask.shape) / 400))
+    if both_sides:
+        edge[1:] |= below
+        edge[:, 1:] |= beside
+        thickness = 2 * thickness - 1
     return np.asarray(cv2.dilate(edge, np.ones((thickness, thickness), np.uint8)), bool)
 
 

@@ -5,13 +5,27 @@ traceback. Programming mistakes inside the package stay assertions.
 """
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_LONGEST = 4000
 
 
 class SegnextError(Exception):
-    """Base of every error that the package raises on purpose."""
+    """Base of every error that the package raises on purpose.
+
+    Its text is one line of a readable length, whatever a file made part of it.
+    """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """Return the message in one line; of a long one, its beginning and its end."""
+        text = _CONTROLS.sub(" ", super().__str__())
+        if len(text) <= _LONGEST:
+            return text
+        return f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
 
 
 class UsageError(SegnextError, ValueError):

@@ -43,8 +43,11 @@ class Normalization:
         if len(self.mean) != len(self.std) or not self.mean:
             msg = f"normalisation needs as many means as stds, got {self.mean} and {self.std}"
             raise UsageError(msg)
-        if min(self.std) <= 0:
+        if not all(0 < std < math.inf for std in self.std):
             msg = f"normalisation stds must be positive, got {self.std}"
+            raise UsageError(msg)
+        if not all(abs(mean) < math.inf for mean in self.mean):
+            msg = f"normalisation means must be numbers, got {self.mean}"
             raise UsageError(msg)
         self._check_clipping()
         if self.nodata is not None and not abs(self.nodata) < math.inf:

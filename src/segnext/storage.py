@@ -23,11 +23,15 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def replace_atomically(path: Path) -> Iterator[Path]:
+def replace_atomically(path: Path, ending: str = ".tmp") -> Iterator[Path]:
     """Give a temporary place to write a file to, which becomes `path` if all goes well.
 
     For files too large for memory, or that are to be read again before they count. Missing folders
     are made; an older file is replaced in one move, after a sync, and stands if anything is raised.
+
+    Args:
+        path: Where the file is to be.
+        ending: Of the temporary name, for writers that take their format from it.
 
     Yields:
         A path in the same folder, where nothing is yet.
@@ -35,7 +39,7 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     Raises:
         SegnextError: The disk or its permissions refuse.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{ending}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -11,7 +11,8 @@ from typer.testing import CliRunner, Result
 from segnext import __version__
 from segnext.cli.main import app
 
-COMMANDS = ["plan", "train", "evaluate", "predict", "import-weights", "models", "data synthetic"]
+COMMANDS = ["plan", "train", "evaluate", "predict", "video", "import-weights", "models"]
+COMMANDS += ["data synthetic"]
 
 
 def call(*words: object) -> Result:
@@ -122,6 +123,22 @@ def test_predicts_by_a_named_protocol(scene_weights: Path, scenes: Path, tmp_pat
     assert made["protocol"].startswith("box 1024x1024, window 256 stride 170, single scale")
 
 
+def test_writes_for_annotators_and_suggests(
+    scene_weights: Path, scenes: Path, tmp_path: Path
+) -> None:
+    out, photos = tmp_path / "out", scenes / "test" / "images"
+    options = ("--save", "contours, coco-rle,areas", "--suggest", 2, "--device", "cpu")
+    result = call("predict", scene_weights, photos, "--out", out, *options)
+    assert result.exit_code == 0, result.output
+    places = ["masks", "contours", "confidence", "coco-rle", "areas.json", "areas.csv"]
+    expected = [str(out / place) for place in (*places, "suggest.csv")]
+    assert result.stdout.strip().endswith(", ".join(expected))
+    assert all(Path(place).exists() for place in expected)
+    lines = (out / "suggest.csv").read_text().splitlines()
+    assert len(lines) == 3
+    assert lines[1].startswith(f"1,{photos}")
+
+
 def test_a_broken_picture_is_listed_with_exit_code_one(scene_weights: Path, tmp_path: Path) -> None:
     Image.new("RGB", (40, 40)).save(tmp_path / "good.png")
     (tmp_path / "bad.jpg").write_bytes(b"nothing")
@@ -143,6 +160,11 @@ def test_a_broken_picture_is_listed_with_exit_code_one(scene_weights: Path, tmp_
         (("train", "x", "--model", "segnext_huge"), 2, "unknown model 'segnext_huge'"),
         (("evaluate", "no.safetensors", "x"), 1, "no.safetensors: no such file"),
         (("predict", "no.safetensors", "none.jpg"), 1, "none.jpg: no such file, folder or match"),
+        (
+            ("predict", "w", "a.jpg", "--save", "labels,cvt"),
+            2,
+            "unknown output 'cvt'",
+        ),
         (("train", "x", "--set", "trackers=[tensorbord]"), 2, "did you mean tensorboard"),
         (("train", "x", "--domain", "forest"), 2, "training option domain"),
         (("plan", "x", "--memory", "lots"), 2, "'lots' is no amount of memory"),

@@ -52,6 +52,9 @@ def test_mistakes_get_one_line(tmp_path: Path) -> None:
         (["x", "--recipe", "a", "--plan", "b"], "--recipe a and --plan b both say everything"),
         (["--resume", tmp_path, "--recipe", "ade20k/segnext_tiny"], "give nothing else but"),
         (["x", "--set", "protocol=mmseg"], "unknown protocol 'mmseg'"),
+        (["--find-lr"], "no data given: segnext train DIR --find-lr"),
+        (["x", "--find-lr", "--find-batch"], "two trials; find the batch first, then its rate"),
+        (["x", "--set", "on_bad_sample=ignore"], "on_bad_sample: Input should be 'stop' or 'skip'"),
     ]:
         result = call(*words)
         assert result.exit_code == 2, result.output

@@ -74,3 +74,18 @@ def test_unknown_names_are_answered_with_the_nearest() -> None:
         read_compare_config("table6", {"systems": ["al"]})
     with pytest.raises(UsageError, match=r"nowhere.yaml: cannot be read"):
         read_compare_config("nowhere.yaml", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1: 2\n", "unknown entry '1'"),
+        ("title: t\noptions: [1]\n", r"options is \[1\], not a dict"),
+        ("title: t\nsystems: 3\n", "systems is 3, not a list"),
+    ],
+)
+def test_entries_of_other_types(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        read_compare_config(path, {"options": {"max_steps": 1}, "systems": ["a"]})

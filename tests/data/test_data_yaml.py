@@ -164,3 +164,16 @@ def test_zero_is_reduced_once_and_names_begin_with_raw_id_1(tmp_path: Path) -> N
     path.write_text(f"{head}names: {{1: road, 2: tree}}\n")
     with pytest.raises(UsageError, match="raw id 0 is void already"):
         open_folder(root)
+
+
+def test_names_that_no_disk_can_have(root: Path) -> None:
+    for name in ("a" * 5000, '"a\\0b"'):
+        with pytest.raises(DataError, match="is neither a folder nor"):
+            _read(root, f"train: {name}\n")
+
+
+def test_void_colors_with_whole_numbers_as_names(root: Path) -> None:
+    text = f"train: images/train\n{NAMES}colors: {{road: [1, 1, 1], sky: [2, 2, 2], 7: [0, 0, 0]}}"
+    described = _read(root, text)
+    assert described.taxonomy
+    assert "7" in described.taxonomy.classes.names

@@ -32,7 +32,7 @@ def read(num_workers: int, start_step: int = 0) -> list[tuple[torch.Tensor, torc
     loader = build_train_loader(
         build_stream(), batch_size=3, start_step=start_step, num_workers=num_workers
     )
-    return [(images.clone(), masks.clone()) for images, masks in loader]
+    return [(images.clone(), masks.clone()) for images, masks, _ in loader]
 
 
 # More workers than this machine has cores is the point here.
@@ -73,7 +73,7 @@ def test_samples_survive_a_spawned_worker() -> None:
 
 def test_only_whole_batches() -> None:
     loader = build_train_loader(build_stream(length=11), batch_size=4)
-    assert [len(masks) for _, masks in loader] == [4, 4]
+    assert [len(masks) for _, masks, _ in loader] == [4, 4]
 
 
 class NumberedImages(RandomImages):

@@ -7,11 +7,10 @@ import tifffile
 
 from pictures import ids, save_picture
 from segnext.classes import Classes
+from segnext.data.grid import Grid, Patch
 from segnext.data.masks import FileMasks
 from segnext.data.pairing import Item
 from segnext.data.patches import (
-    Grid,
-    Patch,
     Style,
     cut,
     cut_mask,

@@ -153,3 +153,10 @@ def test_later_shapes_cover_earlier_ones() -> None:
 def test_wrong_rings_are_named(points: list[tuple[float, ...]], message: str) -> None:
     with pytest.raises(DataError, match=f"a.json: .*{message}"):
         build_ring(points, "a.json")
+
+
+def test_zigzags_over_a_whole_picture() -> None:
+    """Twenty kilobytes of labels that would take gigabytes to fill."""
+    points = np.stack([np.arange(2000) % 7, np.arange(2000) % 2 * 16_000], axis=1)
+    with pytest.raises(DataError, match=r"a polygon of 2,000 points crosses 3[0-9,]* rows"):
+        Polygon((points.astype(np.float64),)).fill(16_000, 8)

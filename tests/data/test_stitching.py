@@ -7,9 +7,10 @@ import pytest
 from pictures import save_picture
 from segnext.classes import Classes
 from segnext.data.folder import FolderDataset
+from segnext.data.grid import Grid, Order
 from segnext.data.masks import FileMasks
 from segnext.data.pairing import Item
-from segnext.data.patches import Grid, Order, cut
+from segnext.data.patches import cut
 from segnext.data.stitching import stitch_patches
 from segnext.data.taxonomy import Taxonomy
 from segnext.errors import DataError

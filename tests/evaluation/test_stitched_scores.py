@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from segnext.cli.main import app
 from segnext.data import open_folder
-from segnext.data.patches import Grid, cut, encode_png
+from segnext.data.grid import Grid
+from segnext.data.patches import cut, encode_png
 from segnext.errors import DataError
 from segnext.evaluation import evaluate
 from segnext.protocol import Protocol

@@ -32,3 +32,19 @@ def test_files_of_others_are_refused() -> None:
         WeightsError, match=r"a\.onnx: does not say which classes .* segnext export"
     ):
         parse_description(None, "a.onnx")
+
+
+@pytest.mark.parametrize(
+    "values", [{"output": "x"}, {"multiple": 0}, {"batch": "3"}, {"size": [0, 64]}]
+)
+def test_values_that_no_export_writes(values: dict[str, object]) -> None:
+    spec = ModelSpec("segnext_tiny", {}, Classes(("a", "b")))
+    described = json.loads(GraphDescription(spec).to_json()) | values
+    with pytest.raises(WeightsError, match=r"a.onnx: its description is damaged \(ValueError"):
+        parse_description(json.dumps(described), "a.onnx")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"size": [1e999, 2], "spec": {}}'])
+def test_hostile_descriptions_are_refused(text: str) -> None:
+    with pytest.raises(WeightsError, match="its description is damaged"):
+        parse_description(text, "a.onnx")

@@ -65,3 +65,5 @@ def test_a_predictor_takes_them_but_has_no_confidence() -> None:
         UsageError, match="labels without probabilities; export with --output logits"
     ):
         prediction.confidence  # noqa: B018
+    with pytest.raises(UsageError, match="labels without probabilities"):
+        next(predictor.stream(IMAGE))

@@ -232,5 +232,5 @@ def test_exports_with_any_number_of_positions(name: str) -> None:
 def test_wrong_options_are_named() -> None:
     with pytest.raises(UsageError, match="unknown decomposition 'nfm': did you mean nmf"):
         build("nfm")
-    with pytest.raises(UsageError, match="rank >= 1 and steps >= 0, got rank 4, -1 training"):
+    with pytest.raises(UsageError, match="rank >= 1 and 0 to 1000 steps, got rank 4, -1 train"):
         build("cd", train_steps=-1)

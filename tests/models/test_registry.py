@@ -86,3 +86,20 @@ def test_models_are_rebuilt_from_what_files_keep(name: str, kind: type, built: t
     assert model.config == config
     with pytest.raises(TypeError, match="no model is built from dict"):
         build_from_config({})
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("segnext_tiny", {"depths": (10**9, 1, 1, 1)}, "depths must lie between 1 and 1000"),
+        ("segnext_tiny", {"depths": "abcd"}, "cannot be built with the options"),
+        ("segnext_tiny", {"eval_steps": 10**9}, "0 to 1000 steps, got rank 16"),
+        ("mscan_tiny_upernet", {"grids": (1, 10**6)}, "grids must lie between 1 and 64 cells"),
+        ("mscan_tiny_deeplabv3", {"rates": (1, 10**6)}, "rates must lie between 1 and 256"),
+        ("mscan_tiny_fcn", {"convs": 10**9}, "convs must lie between 1 and 100"),
+        ("mscan_tiny_nasfpn", {"repeats": 10**9}, "repeats must lie between 1 and 100"),
+    ],
+)
+def test_sizes_without_end_are_refused(name: str, options: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        create_model(name, num_classes=2, **options)

@@ -94,3 +94,47 @@ def test_a_damaged_areas_file_is_named(photos: Path, predictor: Predictor, tmp_p
     (tmp_path / "out" / "areas.json").write_text("{")
     with pytest.raises(DataError, match=r"areas\.json: cannot be read"):
         predict_images(predictor, find_images([photos]), tmp_path / "out", made_by="x")
+
+
+def test_annotation_files_come_from_masks_that_are_there(
+    photos: Path, predictor: Predictor, tmp_path: Path
+) -> None:
+    out, images = tmp_path / "out", find_images([photos])
+    predict_images(predictor, images, out, made_by="x")
+    written: list[str] = []
+    outputs = ["areas", "coco", "cvat", "yolo"]
+    report = predict_images(
+        predictor, images, out, outputs=outputs, made_by="x", on_write=written.append
+    )
+    assert report.skipped == list(images)
+    assert written == ["coco", "cvat", "yolo"]
+    content = json.loads((out / "coco/annotations/instances_default.json").read_text())
+    assert [one["file_name"] for one in content["images"]] == [
+        "a.png",
+        "b.png",
+        "sub/c.jpg",
+        "sub/c.png",
+    ]
+    assert (out / "yolo/labels/sub/c.jpg.txt").exists()
+    lines = (out / "areas.csv").read_text().splitlines()
+    assert len(lines) == 1 + 4 * predictor.spec.classes.num_labels
+
+
+def test_new_masks_come_with_new_annotation_files(
+    photos: Path, predictor: Predictor, tmp_path: Path
+) -> None:
+    out, images = tmp_path / "out", find_images([photos])
+    predict_images(predictor, images, out, outputs=["labelme"], made_by="x")
+    assert not (out / "overlays").exists()
+    made = (out / "labelme/a.json").read_bytes()
+    (out / "labelme/a.json").write_text("of other weights")
+    predict_images(predictor, images, out, outputs=["labelme"], made_by="y")
+    assert (out / "labelme/a.json").read_bytes() == made
+
+
+def test_a_wrong_output_is_named_before_work_starts(
+    photos: Path, predictor: Predictor, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="unknown output 'labelstudio': did you mean label-studio"):
+        predict_images(predictor, find_images([photos]), tmp_path / "o", outputs=["labelstudio"])
+    assert not (tmp_path / "o").exists()

@@ -64,3 +64,21 @@ def test_amounts_of_memory(text: str | int, count: int) -> None:
     assert build_config({"data": "x", "memory": text}).memory == count
     with pytest.raises(UsageError, match=r"memory: 'much' is no amount of memory; write 500MB"):
         build_config({"data": "x", "memory": "much"})
+
+
+def test_more_memory_than_there_are_numbers() -> None:
+    with pytest.raises(UsageError, match="training option memory: more memory than"):
+        build_config({"data": "x", "memory": "9" * 400 + "GB"})
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "2001-99-99", "0x" + "f" * 5000])
+def test_hostile_config_files(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(f"data: {text}")
+    with pytest.raises(UsageError, match=r"plan.yaml: cannot be read as YAML"):
+        read_config(path)
+
+
+def test_names_of_options_are_texts() -> None:
+    with pytest.raises(UsageError, match="unknown training option '1'"):
+        build_config({1: 2})  # type: ignore[dict-item]

@@ -1,7 +1,9 @@
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from conftest import SMALLEST
 from segnext.errors import SegnextError, TrainingError
@@ -118,3 +120,12 @@ def test_the_scale_of_half_precision_comes_back(tmp_path: Path) -> None:
     other = torch.amp.GradScaler("cpu")
     restore_checkpoint(path, model=model, average=average, optimizer=optimizer, scaler=other)
     assert other.get_scale() == 1024.0
+
+
+@pytest.mark.parametrize("progress", [{"step": "7"}, {"elapsed_s": None}, {"kept": 3}])
+def test_progress_of_other_types(tmp_path: Path, progress: dict[str, object]) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    about = {"progress": progress, "recipe": {}}
+    save_file({"weight": torch.zeros(1)}, path, {"segnext_run": json.dumps(about)})
+    with pytest.raises(TrainingError, match="not a checkpoint of a segnext run, or damaged"):
+        read_about(path)

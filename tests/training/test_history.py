@@ -282,3 +282,16 @@ def decode(png: bytes) -> np.ndarray:
 
 def share_of(picture: np.ndarray, color: tuple[int, int, int]) -> float:
     return float((picture == color).all(axis=2).mean())
+
+
+def test_lines_and_options_that_are_no_numbers(tmp_path: Path) -> None:
+    config = {**CONFIG, "max_steps": "many", "validate_every": [5]}
+    run = read_run(make_run(tmp_path / "run", LOG, config=config, progress=Progress(step=20)))
+    assert (run.max_steps, run.state) == (None, "unfinished")
+    (run.path / "metrics.jsonl").write_text(
+        '{"kind": "train", "step": 1e999}\n' + "[" * 99_999 + "\n"
+    )
+    assert [problem[-21:] for problem in read_run(run.path).problems] == [
+        "line 1 cannot be read",
+        "line 2 cannot be read",
+    ]

@@ -2,6 +2,7 @@ import argparse
 import os
 import sys
 import types
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -147,3 +148,22 @@ def test_safetensors_with_foreign_names(tmp_path: Path) -> None:
     save_file({"backbone.norm1.weight": torch.full((32,), 2.0)}, path)
     converted = convert_state_dict(read_checkpoint(path))
     assert converted.state_dict["encoder.stages.0.norm.weight"][0] == 2.0
+
+
+def test_packed_archives_are_refused(tmp_path: Path) -> None:
+    """A megabyte of zeros in a kilobyte; torch itself would unpack them."""
+    plain, packed = tmp_path / "plain.pth", tmp_path / "packed.pth"
+    torch.save({"a": torch.zeros(250_000)}, plain)
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    assert read_checkpoint(plain)["a"].shape == (250_000,)
+    with pytest.raises(WeightsError, match=r"packed.pth: holds 1,0.* bytes in fewer"):
+        read_checkpoint(packed)
+
+
+def test_numbers_that_are_not_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    torch.save({"state": [torch.zeros(1).expand(10**9)]}, path)
+    with pytest.raises(WeightsError, match="its tensors claim 4,000,000,000 bytes, the file has"):
+        read_checkpoint(path)

@@ -80,7 +80,7 @@ def _measure_here(prepare: Callable[[], Run], device: torch.device) -> PeakMemor
     exact = _forget_peak()
     idle = psutil.Process().memory_info().rss
     run()
-    return PeakMemory(idle / _MB, _peak_resident_bytes() / _MB, exact)
+    return PeakMemory(idle / _MB, peak_resident_bytes() / _MB, exact)
 
 
 def _give_back_free_memory() -> None:
@@ -102,7 +102,8 @@ def _forget_peak() -> bool:
     return True
 
 
-def _peak_resident_bytes() -> int:
+def peak_resident_bytes() -> int:
+    """Return the most memory that this process has held."""
     if sys.platform == "linux":
         # Not ru_maxrss: a process inherits it from the one that started it.
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")

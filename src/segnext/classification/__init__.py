@@ -4,7 +4,7 @@ from segnext.classification.config import ClassifyConfig
 from segnext.classification.evaluation import ClassReport, evaluate
 from segnext.classification.files import ClassifierSpec, load_classifier, save_classifier
 from segnext.classification.run import ClassifyRun, train
-from segnext.training.stopping import StoppedError
+from segnext.stopping import StoppedError
 
 __all__ = [
     "ClassReport",

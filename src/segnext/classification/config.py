@@ -69,6 +69,8 @@ class ClassifyConfig(BaseModel):
         patience: Validations without a better one after which the run ends; 0 does not.
         log_every: Steps between lines of metrics.jsonl.
         trackers: Also log to these: tensorboard, wandb, mlflow and others of accelerate.
+        on_nonfinite: A step whose loss or gradients are not finite: `stop`, or `skip` it.
+        skip_limit: Steps in a row that may be skipped so.
         mean: Per-channel mean of pixels in 0-1 units, subtracted.
         std: Per-channel standard deviation in 0-1 units, divided by.
     """
@@ -123,6 +125,8 @@ class ClassifyConfig(BaseModel):
     patience: int = Field(default=0, ge=0)
     log_every: int = Field(default=10, ge=1)
     trackers: tuple[str, ...] = ()
+    on_nonfinite: Literal["stop", "skip"] = "stop"
+    skip_limit: int = Field(default=10, ge=1)
     mean: tuple[float, float, float] = IMAGENET_NORMALIZATION.mean  # type: ignore[assignment]
     std: tuple[float, float, float] = IMAGENET_NORMALIZATION.std  # type: ignore[assignment]
 

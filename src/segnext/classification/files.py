@@ -22,6 +22,7 @@ from segnext.classes import Classes
 from segnext.classification.augmentation import EvaluationView
 from segnext.errors import SegnextError, WeightsError, list_some
 from segnext.models import Classifier, ClassifierConfig
+from segnext.parsing import parse_json
 from segnext.spec import IMAGENET_NORMALIZATION, ModelSpec, Normalization
 from segnext.storage import write_atomically
 from segnext.weights import load_tensors, read_spec
@@ -105,7 +106,7 @@ def read_classifier_spec(path: str | Path) -> ClassifierSpec:
         msg = f"{path}: holds {what}, no classifier; segnext classify train makes one"
         raise WeightsError(msg)
     try:
-        data = json.loads(text)
+        data = parse_json(text)
         return ClassifierSpec(
             model=str(data["model"]),
             config=about.config,
@@ -117,7 +118,7 @@ def read_classifier_spec(path: str | Path) -> ClassifierSpec:
             license=about.license,
             version=about.version,
         )
-    except (LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         msg = f"{path}: its description is broken ({type(error).__name__}: {error})"
         raise WeightsError(msg) from error
 
@@ -170,7 +171,15 @@ def _build_empty(spec: ClassifierSpec, tensors: Mapping[str, Tensor], path: Path
         with torch.device("meta"):
             return Classifier(config)
     # The configuration comes from the file; what a wrong type raises depends on the option.
-    except (SegnextError, ArithmeticError, AttributeError, RuntimeError, TypeError) as error:
+    except (
+        SegnextError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
         msg = f"{path}: its model cannot be built, {error}"
         raise WeightsError(msg) from error
 

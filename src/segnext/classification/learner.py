@@ -18,7 +18,7 @@ from segnext.classification.mixing import MixRule, draw_mix, mix_images, mix_tar
 from segnext.classification.photos import PhotoStream
 from segnext.classification.randaugment import RandAugment
 from segnext.data.datasets.imagenet import ImageSplit
-from segnext.data.loader import build_train_loader
+from segnext.data.loader import build_train_loader, deliver
 from segnext.models import Classifier, create_classifier
 from segnext.models.randomness import keyed_randomness, sample_keys
 from segnext.training.average import WeightAverage
@@ -171,7 +171,7 @@ class ClassifierLearner:
             start_step=start_step,
             num_workers=self.recipe.num_workers,
         )
-        for images, labels in loader:
+        for images, labels in deliver(loader):
             yield PhotoBatch(
                 images.to(self.device, memory_format=torch.channels_last, non_blocking=True),
                 labels.to(self.device, non_blocking=True),

@@ -2,6 +2,8 @@
 
 import functools
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,11 +31,15 @@ from segnext.cli.options import (
     Window,
     build_protocol,
 )
+from segnext.errors import UsageError
 
 if TYPE_CHECKING:
     from segnext.evaluation import Comparison, Evaluation
+    from segnext.report import Duel, Report
 
 ALL_PROTOCOLS = "all"
+# What a report knows and an evaluation does not, in its JSON.
+ADDED_BY_REPORT = ("interval", "worst_class", "mean_boundary_iou", "cost", "starts")
 
 
 def evaluate(
@@ -63,6 +69,18 @@ def evaluate(
         bool,
         typer.Option("--stitch", help="Put patches together and score whole pictures."),
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write a page to that explains the score, with all figures."),
+    ] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(help="Other weights: what is the difference, and may it be chance?"),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Also score with this many other starts of the decomposition."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON alone on standard output.")
     ] = False,
@@ -72,16 +90,22 @@ def evaluate(
     mIoU is taken over the confusion matrix of the whole split; classes found neither in truth
     nor in prediction are left out and named. The protocol is part of the result.
     --protocol all scores by every protocol, and shows what each choice of the default is worth.
+    --report DIR writes DIR/index.html: worst pictures, confusions, borders, sizes, confidence.
+    --compare WEIGHTS tells whether other weights are better on the same pictures.
 
     Example: segnext evaluate runs/roads-segnext_tiny-1/best.safetensors roads/ --split test
     """
+    import numpy as np
+
     from segnext.data import open_folder
     from segnext.evaluation import Comparison, Evaluation, compare_protocols
     from segnext.evaluation import evaluate as run_evaluation
     from segnext.inference import open_networks
     from segnext.inference.protocols import find_dataset
+    from segnext.metrics import compute_metrics
     from segnext.weights import spec_of
 
+    _check_together(protocol, report, compare, seeds)
     networks = open_networks(
         weights, backend=backend, device=device, threads=threads, precision=precision
     )
@@ -114,17 +138,67 @@ def evaluate(
             "stitch": stitch,
             "on_image": show,
         }
-        result: Comparison | Evaluation
-        if protocol == ALL_PROTOCOLS:
+        result: Comparison | Evaluation | Duel
+        found: Report | None = None
+        if compare is not None:
+            from segnext.report import compare_models
+
+            others = open_networks(
+                compare, backend=backend, device=device, threads=threads, precision=precision
+            )
+            result = compare_models(
+                networks,
+                others,
+                folder,
+                report,
+                names=(weights, compare),
+                # Each by its own, unless one is asked for.
+                protocol=None if chosen == spec.protocol else chosen,
+                **options,
+            )
+        elif report is not None or seeds is not None:
+            from segnext.report import make_report
+
+            found = make_report(
+                networks, folder, report, name=weights, protocol=chosen, seeds=seeds, **options
+            )
+            counts = np.array(found.confusion)
+            used = replace(spec, protocol=chosen)
+            metrics = compute_metrics(counts)
+            result = Evaluation(metrics, used, split, found.images, counts, dataset)
+        elif protocol == ALL_PROTOCOLS:
             result = compare_protocols(networks, folder, default=chosen, **options)
         else:
             result = run_evaluation(networks, folder, protocol=chosen, **options)
     if as_json:
-        typer.echo(json.dumps(result.to_dict()))
-    elif isinstance(result, Comparison):
+        known = {} if found is None else found.to_dict()
+        added = {key: value for key, value in known.items() if key in ADDED_BY_REPORT}
+        typer.echo(json.dumps(result.to_dict() | added))
+        return
+    if isinstance(result, Comparison):
         _print_comparison(result)
-    else:
+    elif isinstance(result, Evaluation):
         _print_tables(result)
+    else:
+        _print_duel(result)
+    if found is not None:
+        _print_found(found)
+    if report is not None:
+        from segnext.report import PAGE
+
+        _print_line(f"page: {report / PAGE}")
+
+
+def _check_together(
+    protocol: str | None, report: Path | None, compare: str | None, seeds: int | None
+) -> None:
+    """Refuse options that answer different questions."""
+    if protocol == ALL_PROTOCOLS and (report or compare or seeds):
+        msg = "--protocol all goes without --report, --compare and --seeds; name one protocol"
+        raise UsageError(msg)
+    if compare and seeds:
+        msg = "--seeds tells about one model; leave --compare out"
+        raise UsageError(msg)
 
 
 def _show_progress(bar: Progress, task: TaskID, done: int, total: int) -> None:
@@ -186,3 +260,52 @@ def _print_tables(evaluation: "Evaluation") -> None:
             markup=False,
             soft_wrap=True,
         )
+
+
+def _print_found(report: "Report") -> None:
+    if report.interval is not None:
+        low, high = (f"{100 * end:.1f}" for end in (report.interval.low, report.interval.high))
+        _print_line(
+            f"mIoU {low} to {high} %: {100 * report.interval.level:.0f} % interval, bootstrap over "
+            f"{report.interval.units} {report.interval.over}"
+        )
+    if report.starts is not None:
+        drawn = ", ".join(f"{100 * one:.3f}" for one in report.starts.drawn)
+        spread = report.starts.spread
+        deviation = "" if spread is None else f", standard deviation {100 * spread:.3f}"
+        _print_line(
+            f"other starts of the decomposition: {drawn}; mean {100 * report.starts.mean:.3f}"
+            f"{deviation}; the stored one {100 * report.starts.fixed:.3f}"
+        )
+
+
+def _print_duel(duel: "Duel") -> None:
+    from rich.table import Table
+
+    from segnext.report import is_win, judge_duel
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("class")
+    for title in ("first", "second", "difference", "95 % interval", ""):
+        table.add_column(title, justify="right")
+    for one in duel.classes:
+        ends = one.interval
+        table.add_row(
+            one.name,
+            _percent(one.first),
+            _percent(one.second),
+            _percent(one.difference, "+.1f"),
+            "-" if ends is None else f"{100 * ends.low:+.1f} to {100 * ends.high:+.1f}",
+            {True: "won", False: "lost", None: ""}[is_win(one)],
+        )
+    Console().print(table)
+    _print_line(f"\n{judge_duel(duel)}")
+    _print_line(f"first: {duel.first}; second: {duel.second}; {duel.images} pictures")
+
+
+def _percent(value: float | None, form: str = ".1f") -> str:
+    return "-" if value is None else f"{100 * value:{form}}"
+
+
+def _print_line(text: str) -> None:
+    Console().print(text, highlight=False, markup=False, soft_wrap=True)

@@ -20,6 +20,7 @@ from segnext.cli.compare import compare
 from segnext.cli.data_check import data_check
 from segnext.cli.data_classes import data_classes
 from segnext.cli.data_formats import data_formats
+from segnext.cli.data_maps import data_maps
 from segnext.cli.data_prepare import data_prepare
 from segnext.cli.data_submission import data_submission
 from segnext.cli.evaluate import evaluate
@@ -32,6 +33,7 @@ from segnext.cli.runs import compare_runs, list_runs, show_run
 from segnext.cli.serve import serve
 from segnext.cli.synthetic import synthetic
 from segnext.cli.train import train
+from segnext.cli.video import video
 from segnext.errors import SegnextError
 
 
@@ -67,6 +69,7 @@ app.command()(plan)
 app.command()(train)
 app.command()(evaluate)
 app.command()(predict)
+app.command()(video)
 app.command()(export)
 app.command()(serve)
 app.command()(benchmark)
@@ -75,6 +78,7 @@ app.command("import-weights")(import_weights)
 app.command()(models)
 data_app.command()(synthetic)
 data_app.command("check")(data_check)
+data_app.command("maps")(data_maps)
 data_app.command("prepare")(data_prepare)
 data_app.command("classes")(data_classes)
 data_app.command("formats")(data_formats)

@@ -120,6 +120,22 @@ Overlap = Annotated[
         "without seams."
     ),
 ]
+MAPS = "Maps"
+Bands = Annotated[
+    str | None,
+    typer.Option(
+        help="Bands of a map that are the channels, such as 4,3,2; all but alpha by default.",
+        rich_help_panel=MAPS,
+    ),
+]
+ValueRange = Annotated[
+    str | None,
+    typer.Option(
+        help="Values of a map that become black and white, such as 0,3000; those of its 8 or 16 "
+        "bits by default.",
+        rich_help_panel=MAPS,
+    ),
+]
 Flip = Annotated[bool, typer.Option("--flip", help="Average with the mirrored picture too.")]
 
 
@@ -157,6 +173,37 @@ def build_protocol(
     if scales is not None:
         changes["scales"] = _parse_scales(scales)
     return replace(default, flip=default.flip or flip, **changes)
+
+
+def parse_bands(text: str | None) -> tuple[int, ...] | None:
+    """Read the numbers of bands.
+
+    Raises:
+        UsageError: One is no number.
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        msg = f"--bands {text!r}: should be numbers with commas between, such as 4,3,2"
+        raise UsageError(msg) from error
+
+
+def parse_value_range(text: str | None) -> tuple[float, float] | None:
+    """Read two values.
+
+    Raises:
+        UsageError: They are not two numbers.
+    """
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError as error:
+        msg = f"--value-range {text!r}: should be two numbers, black and white, such as 0,3000"
+        raise UsageError(msg) from error
+    return low, high
 
 
 def _parse_scales(text: str) -> tuple[float, ...]:

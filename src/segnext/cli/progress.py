@@ -5,7 +5,9 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def counting_bar(first: str, then: str | None = None) -> Iterator[Callable[[int, int], None]]:
+def counting_bar(
+    first: str, then: str | None = None
+) -> Iterator[Callable[[int, int | None], None]]:
     """Show a bar while something counts.
 
     Args:
@@ -13,7 +15,7 @@ def counting_bar(first: str, then: str | None = None) -> Iterator[Callable[[int,
         then: What is being done once the counting has begun; the same if not given.
 
     Yields:
-        To be called with how many are done and in all.
+        To be called with how many are done and in all, `None` where nobody knows.
     """
     # Not at the top: the commands' help should not wait for it.
     from rich.console import Console

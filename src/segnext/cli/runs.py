@@ -7,9 +7,10 @@ list     a list of summaries: name, path, model, data (name of its folder), stat
          best (true for the highest mIoU among the listed runs on the same data)
 show     a summary without best, and: options {name: value}, reasons {name: text}, validations
          [{step, miou, pixel_accuracy, mean_accuracy, iou_per_class}], per_class {name: {iou,
-         accuracy, dice}}, files {name: path}, resume (command or null), problems [text]
-compare  runs [summary without best], options {name: [value of each run]} where they differ,
-         iou_per_class {name: [value of each run]}, picture (path of the PNG)
+         accuracy, dice}}, files {name: path}, resume (command or null), problems [text],
+         environment [session of environment.json]
+compare  runs [summary without best], options and environment {name: [value of each run]} where
+         they differ, iou_per_class {name: [value of each run]}, picture (path of the PNG)
 """
 
 import json
@@ -25,6 +26,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from segnext.cli.run_environment import differing, flatten, read_environment
 from segnext.errors import SegnextError, UsageError
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ MEASURED_BY = (
 FILES = {
     "config.yaml": "every option",
     "fingerprint.json": "what the data are like",
+    "environment.json": "versions, code, hardware and files of each session",
     "metrics.jsonl": "the log",
     "curves.png": "loss, learning rate and mIoU",
     "per_class.csv": "classes at the best validation",
@@ -130,6 +133,7 @@ def show_run(
             "files": {name: str(path) for name, path in files.items()},
             "resume": _resume_command(history),
             "problems": history.problems,
+            "environment": read_environment(run),
         }
         typer.echo(json.dumps(about, default=str))
         return
@@ -142,6 +146,9 @@ def show_run(
     )
     for problem in history.problems:
         console.print(f"problem: {problem}", style="yellow", soft_wrap=True)
+    where = flatten(read_environment(run))
+    if where:
+        console.print(", ".join(f"{k} {v}" for k, v in where.items()), soft_wrap=True)
     _print_options(console, history)
     _print_validations(console, history)
     _print_classes(console, history)
@@ -180,10 +187,12 @@ def compare_runs(
     histories = [read_run(path) for path in runs]
     write_atomically(out, draw_comparison(histories))
     options, classes = _differing_options(histories), _collect_iou(histories)
+    places = differing(runs)
     if as_json:
         about = {
             "runs": [_summarize(history) for history in histories],
             "options": options,
+            "environment": places,
             "iou_per_class": classes,
             "picture": str(out),
         }
@@ -191,9 +200,9 @@ def compare_runs(
         return
     console, names = _console(), label_runs(histories)
     table = _table("option", *names, right=())
-    for option, values in options.items():
+    for option, values in (options | places).items():
         table.add_row(option, *map(_text, values))
-    console.print(table if options else "all options are the same")
+    console.print(table if options or places else "all options are the same")
     table = _table("", *names)
     table.add_row("state", *map(_describe_state, histories))
     cells = [_best_cells(history) for history in histories]

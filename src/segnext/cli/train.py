@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from segnext.cli.options import (
     Budget,
@@ -69,6 +70,17 @@ def train(
         int | None,
         typer.Option(min=2, help="Cross-validate: as many runs, each with another part as val."),
     ] = None,
+    find_lr: Annotated[
+        bool,
+        typer.Option("--find-lr", help="Only find a learning rate, by a range test with a plot."),
+    ] = False,
+    find_batch: Annotated[
+        bool,
+        typer.Option("--find-batch", help="Only find the largest batch that fits into --memory."),
+    ] = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="The same bits twice on one machine.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, do one step, write nothing.")
     ] = False,
@@ -93,6 +105,13 @@ def train(
         typer.Option(help="Recipe of the paper, such as ade20k/segnext_tiny; list shows all."),
     ] = None,
     overrides: Overrides = None,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report/--no-report",
+            help="At the end, explain the best weights' score in RUN/report.",
+        ),
+    ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
     """Train a model. Whatever is not given is chosen for the data and the machine, and explained.
@@ -107,6 +126,7 @@ def train(
 
     Exit codes: 0 done, 1 failed, 2 wrong use, 130 stopped by Ctrl-C and 143 by SIGTERM, saved.
     """
+    from segnext.report.after_training import is_main_process, try_report
     from segnext.training.arguments import parse_overrides, read_config
     from segnext.training.cross_validation import cross_validate
     from segnext.training.recipes import apply_recipe
@@ -142,6 +162,7 @@ def train(
         "ignore_index": tuple(ignore_index) if ignore_index else None,
         "split_seed": split_seed or None,
         "license": license_,
+        "deterministic": deterministic or None,
     }
     given = {name: value for name, value in named.items() if value is not None}
     given |= parse_overrides(overrides or [])
@@ -150,16 +171,36 @@ def train(
         options = apply_recipe(recipe, given)
     else:
         options = (read_config(plan) if plan is not None else {}) | given
+    if find_lr or find_batch:
+        _find(options, find_lr=find_lr, find_batch=find_batch, out=out, quiet=quiet)
+        return
     if folds is not None and resume is None and not dry_run:
         told = {name: value for name, value in options.items() if name not in ("folds", "fold")}
         cross_validate(folds=folds, out=out, quiet=quiet, **told)
     else:
         options |= {"folds": folds} if folds is not None else {}
-        run_training(resume=resume, out=out, dry_run=dry_run, quiet=quiet, **options)
+        run = run_training(resume=resume, out=out, dry_run=dry_run, quiet=quiet, **options)
+        if report and not dry_run and is_main_process():
+            said = try_report(run)
+            if not quiet:
+                Console().print(said, highlight=False, markup=False, soft_wrap=True)
+
+
+def _find(
+    options: dict[str, Any], *, find_lr: bool, find_batch: bool, out: Path | None, quiet: bool
+) -> None:
+    from segnext.training.run import find
+
+    if find_lr and find_batch:
+        msg = "--find-lr and --find-batch are two trials; find the batch first, then its rate"
+        raise UsageError(msg)
+    if "data" not in options:
+        msg = "no data given: segnext train DIR --find-lr"
+        raise UsageError(msg)
+    find("lr" if find_lr else "batch", out=out, quiet=quiet, **options)
 
 
 def _print_recipes() -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from segnext.training.recipes import list_recipes, read_recipe

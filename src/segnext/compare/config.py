@@ -21,10 +21,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from segnext.errors import UsageError, describe_unknown
+from segnext.parsing import parse_yaml
 
 Task = Literal["segment", "classify"]
 
@@ -136,13 +136,17 @@ def read_compare_config(source: str | Path, changes: Mapping[str, Any]) -> Compa
         msg = f"{describe_unknown('comparison', str(source), tables)}; or give a .yaml file"
         raise UsageError(msg)
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        msg = f"{source}: not YAML ({' '.join(str(error).split())})"
+        values = parse_yaml(text)
+    except ValueError as error:
+        msg = f"{source}: not YAML ({error})"
         raise UsageError(msg) from error
     if not isinstance(values, dict):
         msg = f"{source}: holds {type(values).__name__}, not names with values"
         raise UsageError(msg)
+    for name, kind in (("options", dict), ("systems", list)):
+        if not isinstance(values.get(name) or kind(), kind):
+            msg = f"{source}: {name} is {values[name]!r}, not a {kind.__name__}"
+            raise UsageError(msg)
     return _build(_change(values, changes), source)
 
 
@@ -165,6 +169,11 @@ def _select(systems: Iterable[Any], kept: Iterable[str]) -> list[Any]:
 
 
 def _build(values: dict[str, Any], source: str | Path) -> CompareConfig:
+    strange = next((name for name in values if name not in CompareConfig.model_fields), None)
+    if strange is not None:
+        problem = describe_unknown("entry", str(strange), CompareConfig.model_fields)
+        msg = f"{source}: {problem}"
+        raise UsageError(msg)
     try:
         return CompareConfig(**values)
     except ValidationError as error:

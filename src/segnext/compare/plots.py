@@ -4,20 +4,16 @@ Colours and dashes tell systems apart for colour-blind readers too; lines and te
 own colour, so that the pictures pass on light and dark paper.
 """
 
-import io
 from collections.abc import Sequence
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from segnext.compare.result import CompareResult, Row
+from segnext.svg import COLORS, NEUTRAL, soften, to_svg
 
-# Okabe and Ito's colours, without their yellow and black, which vanish on white and on dark.
-_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#888888")
 _DASHES = ("-", "--", ":", "-.")
-_NEUTRAL = "#80868d"  # legible on light and on dark paper
 
 TITLES = {"miou": "mIoU [%]", "top1": "top-1 [%]"}
 
@@ -40,7 +36,6 @@ def draw_pareto(result: CompareResult) -> str | None:
         if any(value is not None for value in times.values()):
             costs.append((f"ms, {backend}", times))
     figure = Figure(figsize=(4.2 * len(costs), 3.8), layout="constrained")
-    figure.patch.set_alpha(0.0)
     for axes, (title, values) in zip(
         figure.subplots(1, len(costs), squeeze=False, sharey=True)[0], costs, strict=True
     ):
@@ -49,9 +44,9 @@ def draw_pareto(result: CompareResult) -> str | None:
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
-        _soften(axes)
-    figure.axes[0].set_ylabel(TITLES[result.config.score_name], color=_NEUTRAL)
-    return _to_svg(figure)
+        soften(axes)
+    figure.axes[0].set_ylabel(TITLES[result.config.score_name], color=NEUTRAL)
+    return to_svg(figure)
 
 
 def draw_curves(result: CompareResult) -> str | None:
@@ -64,7 +59,6 @@ def draw_curves(result: CompareResult) -> str | None:
     if not rows:
         return None
     figure = Figure(figsize=(9, 4.2), layout="constrained")
-    figure.patch.set_alpha(0.0)
     axes = figure.subplots()
     for place, row in enumerate(rows):
         steps, lows, means, highs = _band(row)
@@ -72,16 +66,16 @@ def draw_curves(result: CompareResult) -> str | None:
         axes.plot(steps, means, dash, color=color, label=row.system.name, linewidth=1.6)
         axes.fill_between(steps, lows, highs, color=color, alpha=0.15, linewidth=0)
     axes.set(xlabel="step", ylabel=f"validation {TITLES[result.config.score_name]}")
-    _soften(axes)
+    soften(axes)
     legend = axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     for text in legend.get_texts():
-        text.set_color(_NEUTRAL)
-    return _to_svg(figure)
+        text.set_color(NEUTRAL)
+    return to_svg(figure)
 
 
 def style(place: int) -> tuple[str, str]:
     """Return colour and dash of the system at a place among those drawn."""
-    return _COLORS[place % len(_COLORS)], _DASHES[place // len(_COLORS) % len(_DASHES)]
+    return COLORS[place % len(COLORS)], _DASHES[place // len(COLORS) % len(_DASHES)]
 
 
 def _draw_costs(axes: Axes, rows: Sequence[Row], values: dict[str, float | None]) -> None:
@@ -99,11 +93,11 @@ def _draw_costs(axes: Axes, rows: Sequence[Row], values: dict[str, float | None]
             (6, 5),
             textcoords="offset points",
             fontsize=8,
-            color=_NEUTRAL,
+            color=NEUTRAL,
         )
     if points:
         front = pareto_front(points)
-        axes.plot(*zip(*front, strict=True), color=_NEUTRAL, linewidth=0.8, zorder=0)
+        axes.plot(*zip(*front, strict=True), color=NEUTRAL, linewidth=0.8, zorder=0)
     if points:  # room for names, and two ticks or more however near the costs
         costs = [cost for cost, _ in points]
         axes.set_xlim(min(costs) / 2, max(costs) * 3)
@@ -130,23 +124,3 @@ def _band(row: Row) -> tuple[list[int], list[float], list[float], list[float]]:
         [sum(column) / len(column) for column in columns],
         [max(column) for column in columns],
     )
-
-
-def _soften(axes: Axes) -> None:
-    axes.patch.set_alpha(0.0)
-    axes.grid(alpha=0.25, which="major")
-    axes.tick_params(colors=_NEUTRAL, which="both", labelsize=8)
-    axes.xaxis.label.set_color(_NEUTRAL)
-    axes.yaxis.label.set_color(_NEUTRAL)
-    for name, spine in axes.spines.items():
-        spine.set_visible(name in ("left", "bottom"))
-        spine.set_color(_NEUTRAL)
-
-
-def _to_svg(figure: Figure) -> str:
-    drawn = io.StringIO()
-    # Text stays text; ids and date would differ from one drawing of the same figures to the next.
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "segnext"}):
-        figure.savefig(drawn, format="svg", metadata={"Date": None})
-    text = drawn.getvalue()
-    return text[text.index("<svg") :]

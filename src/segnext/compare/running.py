@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from segnext.compare.config import CompareConfig, System
 from segnext.errors import TrainingError
+from segnext.parsing import parse_json
 from segnext.storage import write_atomically
 
 RESULT = "result.json"
@@ -117,10 +118,10 @@ def read_run(folder: Path) -> SystemRun | None:
     if not path.is_file():
         return None
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_text(encoding="utf-8"))
         data["curve"] = [(int(step), float(score)) for step, score in data["curve"]]
         return SystemRun(**data)
-    except (OSError, TypeError, ValueError, KeyError) as error:
+    except (ArithmeticError, LookupError, OSError, TypeError, ValueError) as error:
         msg = f"{path}: damaged ({error}); remove its folder, and the system is trained anew"
         raise TrainingError(msg) from error
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 from segnext.classes import Classes, Color
 from segnext.data.containers.paths import is_file, is_folder, read_text
 from segnext.data.formats.inner_paths import leads_out
@@ -25,6 +23,7 @@ from segnext.data.pairing import Item, keep_labelled, pair_folders, read_list
 from segnext.data.taxonomy import Taxonomy, build_taxonomy
 from segnext.data.wrapping import unwrap
 from segnext.errors import DataError, describe_unknown, list_some
+from segnext.parsing import parse_yaml
 
 SPLITS = ("train", "val", "test")
 KEYS = (
@@ -188,11 +187,11 @@ def _read_changes(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _load(path: Path) -> dict[str, Any]:
+    text = read_text(path)
     try:
-        content = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        line = " ".join(str(error).split())
-        msg = f"{path}: is no valid YAML ({line})"
+        content = parse_yaml(text)
+    except ValueError as error:
+        msg = f"{path}: is no valid YAML ({error})"
         raise DataError(msg) from None
     if not isinstance(content, dict):
         msg = f"{path}: must hold keys such as train, val and names"
@@ -341,8 +340,9 @@ def _with_colors(names: list[str], colors: Any, path: Path) -> list[tuple[str, C
         if missing:
             msg = f"{path}: colors has none for the class {missing!r}"
             raise DataError(msg)
-        names = names + [str(name) for name in colors if name not in names]
-        colors = [colors[name] for name in names]
+        void = [name for name in colors if name not in names]
+        colors = [colors[name] for name in (*names, *void)]
+        names = [*names, *map(str, void)]
     if not isinstance(colors, list) or len(colors) != len(names):
         msg = f"{path}: colors must be a list of {len(names)} colours, one for each name"
         raise DataError(msg)

@@ -15,6 +15,7 @@ import numpy as np
 import tifffile
 
 from segnext.data.containers.paths import file_size, read_bytes
+from segnext.data.tiff_limits import MOST_PAGES, walk_pages
 from segnext.errors import DataError
 
 MAX_PIXELS = 268_435_456
@@ -134,7 +135,8 @@ def _check_size(header: ImageHeader, path: Path) -> None:
     if pixels > MAX_PIXELS or pixels * header.channels > MAX_VALUES:
         msg = (
             f"{path}: {header.width:,} x {header.height:,} pixels x {header.channels} channels is "
-            f"too large (at most {MAX_PIXELS:,} pixels, {MAX_VALUES:,} values); cut it into tiles"
+            f"too large (at most {MAX_PIXELS:,} pixels, {MAX_VALUES:,} values); cut it into "
+            f"tiles, or predict it with --map"
         )
         raise DataError(msg)
 
@@ -231,7 +233,12 @@ def _parse_bmp(data: bytes) -> ImageHeader:
 def _parse_tiff(data: bytes) -> ImageHeader:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
-        full_pages = 1 + sum(not (other.is_reduced or other.is_mask) for other in file.pages[1:])
+        full_pages = 0
+        for count, other in enumerate(walk_pages(file), start=1):
+            full_pages += count == 1 or not (other.is_reduced or other.is_mask)
+            if count > MOST_PAGES:
+                msg = f"a TIFF of more than {MOST_PAGES} pages; store one picture"
+                raise DataError(msg)
         orientation_tag = page.tags.get(_ORIENTATION_TAG)
         orientation = int(orientation_tag.value) if orientation_tag else 1
         indexed = page.photometric == tifffile.PHOTOMETRIC.PALETTE

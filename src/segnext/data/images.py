@@ -20,6 +20,8 @@ from segnext.data.headers import (
     parse_header,
     read_picture_bytes,
 )
+from segnext.data.jpeg_limits import MOST_SCANS, has_too_many_scans
+from segnext.data.tiff_limits import unfolds_too_far
 from segnext.errors import DataError
 
 Image = npt.NDArray[np.unsignedinteger[Any]]
@@ -91,6 +93,9 @@ def _decode_opencv(data: bytes, header: ImageHeader, path: Path) -> Image:
     # Some OpenCV versions fill the lost rest of a JPEG with grey and say nothing.
     if header.format == "jpeg" and not jpeg_is_complete(data):
         raise broken_picture(path)
+    if header.format == "jpeg" and has_too_many_scans(data):
+        msg = f"{path}: a JPEG of more than {MOST_SCANS} scans; save it anew"
+        raise DataError(msg)
     color = cv2.IMREAD_GRAYSCALE if header.channels == 1 else cv2.IMREAD_COLOR_RGB
     flags = color | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     try:
@@ -109,6 +114,9 @@ def _decode_tiff(data: bytes, header: ImageHeader, path: Path) -> Image:
             page = file.pages[0]
             if _is_cut_off(page, len(data)):
                 raise broken_picture(path)
+            if unfolds_too_far(page, data):
+                msg = f"{path}: its packed data unfold to more than its size says; save it anew"
+                raise DataError(msg)
             if _needs_codec(page):
                 return _decode_packed_tiff(data, header, page.compression.name, path)
             return _read_page(page)

@@ -6,10 +6,12 @@ sample i are drawn from generators keyed by (seed, e) and (seed, i).
 """
 
 import functools
+import re
 import signal
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import cv2
 import numpy as np
@@ -22,20 +24,32 @@ from segnext.data.containers.paths import prefetch
 from segnext.data.reading import LabelledImages
 from segnext.data.shard_order import number_shards, shuffle_in_windows
 from segnext.data.transforms import TrainTransform
+from segnext.errors import DataError, TrainingError
 
 # First entries of the seed sequences, so that shuffles and augmentations share no numbers.
-_SHUFFLE, AUGMENT = 1, 2
+_SHUFFLE, AUGMENT, _REPLACE = 1, 2, 3
+# Pictures tried for one sample before the data are given up.
+_TRIES = 8
+
+Sample = tuple[Tensor, Tensor, str]
+
+
+class WorkerDiedError(TrainingError):
+    """A process that reads ahead is gone; nothing but its batches is lost."""
 
 
 class Samples(Protocol):
-    """All samples of a run by number: an image (C, h, w), and its label or mask."""
+    """All samples of a run by number: an image (C, h, w), its label or mask, and more."""
 
     def __len__(self) -> int: ...
-    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]: ...
+    def __getitem__(self, number: int) -> tuple[Any, ...]: ...
 
 
-class SampleStream(Dataset[tuple[Tensor, Tensor]]):
+class SampleStream(Dataset[Sample]):
     """An endless shuffle of augmented samples, addressed by number.
+
+    Where a picture or its mask cannot be read, another one stands for it, the same at every try,
+    and the sample says so: whether that will do is for the run to say.
 
     Args:
         images: The training split.
@@ -65,15 +79,38 @@ class SampleStream(Dataset[tuple[Tensor, Tensor]]):
         """Return the number of samples of the whole run."""
         return self.length
 
-    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
-        """Return sample `number`: image (C, h, w) float32 and mask (h, w) int64."""
+    def __getitem__(self, number: int) -> Sample:
+        """Return sample `number`.
+
+        Returns:
+            Image (C, h, w) float32, mask (h, w) int64, and why another picture is shown than is
+            due, else an empty text.
+
+        Raises:
+            DataError: One picture after the other cannot be read.
+        """
         if self._order is not None:
             ahead = self.index_of(number + self._order.samples_ahead)
             prefetch(self.images.path(ahead))
-        item = self.images[self.index_of(number)]
+        item, problem = self._read(number)
         rng = np.random.default_rng((AUGMENT, self.seed, number))
         augmented, target = self.transform(item["image"], item["mask"], rng)
-        return torch.from_numpy(augmented), torch.from_numpy(target)
+        return torch.from_numpy(augmented), torch.from_numpy(target), problem
+
+    def _read(self, number: int) -> tuple[Mapping[str, Any], str]:
+        """Return the item of a sample, or another one and why."""
+        try:
+            return self.images[self.index_of(number)], ""
+        except DataError as error:
+            problem = str(error)
+        others = np.random.default_rng((_REPLACE, self.seed, number))
+        for index in others.integers(len(self.images), size=_TRIES - 1):
+            try:
+                return self.images[int(index)], problem
+            except DataError:
+                continue
+        msg = f"{problem}; nor can {_TRIES - 1} other pictures be read"
+        raise DataError(msg)
 
     def index_of(self, number: int) -> int:
         """Return which image of the split sample `number` shows."""
@@ -116,7 +153,7 @@ def build_train_loader(
     share: range | None = None,
     start_step: int = 0,
     num_workers: int = 0,
-) -> DataLoader[tuple[Tensor, Tensor]]:
+) -> DataLoader[tuple[Any, ...]]:
     """Build the loader of a run from optimizer step `start_step` on.
 
     Args:
@@ -131,7 +168,7 @@ def build_train_loader(
         (B, h, w) int64.
     """
     return DataLoader(
-        cast("Dataset[tuple[Tensor, Tensor]]", stream),
+        cast("Dataset[tuple[Any, ...]]", stream),
         batch_sampler=_Steps(
             range(start_step, len(stream) // batch_size), batch_size, share or range(batch_size)
         ),
@@ -143,13 +180,46 @@ def build_train_loader(
     )
 
 
-def stack_samples(samples: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
+def deliver(loader: DataLoader[tuple[Any, ...]]) -> Iterator[Any]:
+    """Yield the batches of a loader, and say in one line what goes wrong in its workers.
+
+    Raises:
+        WorkerDiedError: A worker is gone. It is noticed here and nowhere else, so that no step is
+            cut in two.
+        DataError: A worker could not read.
+    """
+    # torch sets a handler of SIGCHLD that raises at any point of the program. The reading below
+    # looks after the workers by itself, every five seconds.
+    watched = hasattr(signal, "SIGCHLD") and threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGCHLD) if watched else None
+    batches = iter(loader)
+    if before is not None:
+        signal.signal(signal.SIGCHLD, before)
+    while True:
+        try:
+            batch = next(batches)
+        except StopIteration:
+            return
+        except DataError as error:
+            # A worker's error comes with its traceback; its last line is what was raised.
+            _, _, said = str(error).rpartition(f"{DataError.__name__}: ")
+            raise DataError(said.strip()) from error
+        except RuntimeError as error:
+            died = re.match(r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\)", str(error))
+            if not died:
+                raise
+            msg = f"the reading worker with process id {died[1]} died; the system may lack memory"
+            raise WorkerDiedError(msg) from error
+        yield batch
+
+
+def stack_samples(samples: list[tuple[Any, ...]]) -> list[Any]:
     """Make a batch of samples: images (B, C, h, w) in channels_last memory, and the rest."""
     # Stacked as (h, w, C), which they are in memory: nothing is transposed on the way to a network
     # that computes in channels_last.
-    turned = [(image.permute(1, 2, 0), mask) for image, mask in samples]
-    images, masks = default_collate(turned)
-    return [images.permute(0, 3, 1, 2), masks]
+    turned = [(image.permute(1, 2, 0), *rest) for image, *rest in samples]
+    images, *rest = default_collate(turned)
+    return [images.permute(0, 3, 1, 2), *rest]
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from segnext.data.headers import ImageHeader, broken_picture, parse_header, read
 from segnext.data.images import Image, decode_picture
 from segnext.data.pairing import Item
 from segnext.data.taxonomy import Taxonomy, describe_color
+from segnext.data.tiff_limits import unfolds_too_far
 from segnext.errors import DataError
 
 Kind = Literal["ids", "palette", "grey", "color"]
@@ -177,7 +178,10 @@ def _decode_indices(data: bytes, header: ImageHeader, path: Path) -> npt.NDArray
             with PngImageFile(io.BytesIO(data)) as picture:
                 return np.array(picture)
         with tifffile.TiffFile(io.BytesIO(data)) as file:
-            return np.asarray(file.pages[0].asarray())
+            page = file.pages[0]
+            if unfolds_too_far(page, data):
+                raise broken_picture(path)
+            return np.asarray(page.asarray())
     except Exception as error:  # decoders raise about anything on hostile bytes
         raise broken_picture(path) from error
 

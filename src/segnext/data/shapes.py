@@ -31,6 +31,8 @@ _FARTHEST = 1e9
 _PARTS_OF_PIXEL = 256
 # Places where edges cross rows come from a division. Nearer than this to a centre is on it.
 _CROSSING_DIGITS = 9
+# Half a gigabyte: far beyond any outline, but not beyond a zigzag over a whole picture.
+_MOST_CROSSINGS = 1 << 23
 
 
 class Area(Protocol):
@@ -56,7 +58,11 @@ class Polygon:
     rings: tuple[Points, ...]
 
     def fill(self, height: int, width: int) -> Region:
-        """Fill by the rule of this module."""
+        """Fill by the rule of this module.
+
+        Raises:
+            DataError: The edges cross more rows than fit into memory.
+        """
         inside = np.zeros((height, width), np.bool_)
         if not any(map(len, self.rings)):
             return inside
@@ -87,6 +93,12 @@ def _cross(ring: Points, height: int, width: int) -> tuple[Any, Any]:
     first = np.ceil(top[:, 1] - 0.5).clip(0, height).astype(np.int64)
     last = np.ceil(bottom[:, 1] - 0.5).clip(0, height).astype(np.int64)
     lengths = last - first
+    if lengths.sum() > _MOST_CROSSINGS:
+        msg = (
+            f"a polygon of {len(ring):,} points crosses {lengths.sum():,} rows, more than "
+            f"{_MOST_CROSSINGS:,}; simplify it or cut it up"
+        )
+        raise DataError(msg)
     edges = np.repeat(np.arange(len(ring)), lengths)
     starts = np.repeat(lengths.cumsum() - lengths, lengths)
     rows = np.arange(len(edges)) - starts + first[edges]

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from segnext.data.grid import Patch
 from segnext.data.headers import MAX_PIXELS
 from segnext.data.pairing import Item
-from segnext.data.patches import Patch, find_patches
+from segnext.data.patches import find_patches
 from segnext.errors import DataError
 
 

@@ -6,9 +6,10 @@ AOTInductor package, and in a file beside one that can hold none (ExecuTorch).
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from segnext.errors import SegnextError, WeightsError
+from segnext.parsing import parse_json
 from segnext.spec import ModelSpec
 
 KEY = "segnext"
@@ -75,15 +76,38 @@ def parse_description(text: str | None, where: str) -> GraphDescription:
         raise WeightsError(msg)
     # What a damaged description raises depends on where it broke.
     try:
-        data: dict[str, Any] = json.loads(text)
+        data: dict[str, Any] = parse_json(text)
         size = data["size"]
-        return GraphDescription(
+        found = GraphDescription(
             **{
                 **data,
                 "spec": ModelSpec.from_dict(data["spec"]),
                 "size": None if size is None else (int(size[0]), int(size[1])),
             }
         )
-    except (SegnextError, LookupError, TypeError, ValueError, AttributeError) as error:
+        _check_values(found)
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        SegnextError,
+        TypeError,
+        ValueError,
+    ) as error:
         msg = f"{where}: its description is damaged ({type(error).__name__}: {error})"
         raise WeightsError(msg) from error
+    return found
+
+
+def _check_values(found: GraphDescription) -> None:
+    """Refuse what no export writes.
+
+    Raises:
+        ValueError: Names the value.
+    """
+    counts = (found.multiple, *(found.size or ()), 1 if found.batch is None else found.batch)
+    if found.output not in get_args(Output) or not all(
+        isinstance(count, int) and count >= 1 for count in counts
+    ):
+        msg = f"output {found.output!r}, size {found.size}, batch {found.batch}"
+        raise ValueError(msg)

@@ -29,6 +29,8 @@ TEMPERATURE = 0.01
 RIDGE = 0.1
 # Of the squared length of a column: shorter ones than 1e-6 are not blown up to unit length.
 LEAST_SQUARE = 1e-12
+# The paper uses 6 and 7; nothing changes any more long before this.
+_MOST_STEPS = 1000
 INVERSE_TOLERANCE = 1e-7  # float32 resolves no better
 
 
@@ -50,9 +52,9 @@ class Decomposition(nn.Module):
 
     def __init__(self, width: int, rank: int, *, train_steps: int = 6, eval_steps: int = 7) -> None:
         super().__init__()
-        if rank < 1 or train_steps < 0 or eval_steps < 0:
+        if rank < 1 or not all(0 <= steps <= _MOST_STEPS for steps in (train_steps, eval_steps)):
             msg = (
-                f"the decomposition needs rank >= 1 and steps >= 0, got rank {rank}, "
+                f"the decomposition needs rank >= 1 and 0 to {_MOST_STEPS} steps, got rank {rank}, "
                 f"{train_steps} training steps, {eval_steps} evaluation steps"
             )
             raise UsageError(msg)

@@ -27,6 +27,8 @@ from segnext.models.layers import ChannelLayerNorm, conv1x1, depthwise, draw_dro
 
 MIN_SIZE = 32
 # Strides of the stem's two convolutions by the stride of both together.
+# Far beyond any published network; a hostile configuration would be built for hours.
+_MOST_BLOCKS = 1000
 STEM_STRIDES = {4: (2, 2), 2: (2, 1), 1: (1, 1)}
 LAYER_SCALE_START = 0.01
 # Channels and blocks of each stage (table 2).
@@ -237,6 +239,9 @@ class MSCAN(nn.Module):
         self.in_channels = in_channels
         self.out_channels = tuple(embed_dims)
         self.strides = tuple(stem_stride * 2**stage for stage in range(len(embed_dims)))
+        if not all(1 <= depth <= _MOST_BLOCKS for depth in depths):
+            msg = f"depths must lie between 1 and {_MOST_BLOCKS} blocks, got {tuple(depths)}"
+            raise UsageError(msg)
         last = max(1, sum(depths) - 1)
         self.stages = nn.ModuleList()
         for index, (channels, depth) in enumerate(zip(embed_dims, depths, strict=True)):

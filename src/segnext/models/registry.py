@@ -75,7 +75,14 @@ def create_model(
         UsageError: Unknown name or option, an option out of range, or a package is missing.
     """
     config = configure(name, num_classes=num_classes, in_channels=in_channels, **options)
-    return build_from_config(config)
+    try:
+        return build_from_config(config)
+    except UsageError:
+        raise
+    # Options come from files, too; what a wrong type raises depends on the option.
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        msg = f"{name} cannot be built with the options {options}: {error}"
+        raise UsageError(msg) from error
 
 
 def create_encoder(name: str, *, in_channels: int = 3, **options: Any) -> MSCAN:

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,13 @@ from typing import Any
 from segnext.data import IMAGE_SUFFIXES
 from segnext.data.reading import read_ahead
 from segnext.errors import DataError, SegnextError, UsageError
+from segnext.parsing import parse_json
+from segnext.predict.annotations import Annotations
+from segnext.predict.footage import VIDEO_SUFFIXES
+from segnext.predict.prediction import PICTURES
 from segnext.predict.predictor import Predictor
+from segnext.predict.writers.areas import write_areas
+from segnext.predict.writers.registry import check_outputs
 from segnext.storage import write_atomically
 
 SAVE_EVERY = 50
@@ -46,7 +52,7 @@ def find_images(sources: Sequence[str | Path]) -> dict[str, Path]:
 
     Raises:
         DataError: A source does not exist, matches nothing or holds no picture.
-        UsageError: The pictures lie on different drives.
+        UsageError: The pictures lie on different drives, or a file is a video.
     """
     paths = sorted({path for source in sources for path in _expand(str(source))})
     try:
@@ -72,6 +78,9 @@ def _expand(source: str) -> list[Path]:
             raise DataError(msg)
         return found
     if path.is_file():
+        if path.suffix.lower() in VIDEO_SUFFIXES:
+            msg = f"{path} is a video: segnext video WEIGHTS {path}"
+            raise UsageError(msg)
         return [path]
     matches = [Path(match) for match in glob.glob(source, recursive=True)]  # noqa: PTH207
     files = [match for match in matches if match.is_file()]
@@ -86,32 +95,43 @@ def predict_images(
     images: dict[str, Path],
     out: str | Path,
     *,
+    outputs: Collection[str] = ("labels", "overlay"),
     confidence: bool = False,
     made_by: str = "",
     on_image: Callable[[int], None] = lambda _: None,
+    on_write: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Predict pictures and write masks, overlays and class areas below `out`.
+    """Predict pictures and write masks, overlays, class areas and annotation files below `out`.
 
     A picture whose files are there from the same weights and protocol is skipped, so an
-    interrupted run goes on where it was. A picture that cannot be read is reported, not fatal.
+    interrupted run goes on where it was; annotation files are made from its mask. A picture that
+    cannot be read is reported, not fatal.
 
     Args:
         predictor: What predicts.
         images: Path by output name, from `find_images`.
-        out: Folder; gets `masks/`, `overlays/`, `areas.json` and on request `confidence/`.
+        out: Folder; always gets `masks/` and `areas.json`.
+        outputs: What else to write, of `OUTPUTS`. Files about many pictures, as of `coco`, list
+            those of this call.
         confidence: Also write confidence pictures.
         made_by: Fingerprint of the weights, from `fingerprint`.
         on_image: Called with the number of pictures finished after each.
+        on_write: Called with the name of an annotation format before its file is written.
 
     Raises:
-        UsageError: `out` lies where the pictures themselves would be found again.
+        UsageError: An output is unknown or the network cannot give it, or `out` lies where the
+            pictures themselves would be found again.
+        DataError: A mask or areas.json of an earlier run cannot be read.
     """
     out = Path(out)
+    check_outputs(outputs)
     _check_out(out, images)
+    drawn = {*outputs, "labels", *(["confidence"] if confidence else [])} & set(PICTURES)
+    annotations = Annotations(out, outputs, predictor.spec.classes)
     report, areas = Report(), _Areas(out / "areas.json", made_by, predictor.protocol.describe())
     todo = {}
     for name, path in images.items():
-        if name in areas.entries and _exists(out, name, confidence=confidence):
+        if name in areas.entries and _exists(out, name, drawn):
             report.skipped.append(name)
         else:
             todo[name] = path
@@ -122,7 +142,8 @@ def predict_images(
         except SegnextError as error:
             report.failed.append((path, str(error)))
         else:
-            prediction.save(out, name, confidence=confidence)
+            annotations.add(name, path, prediction)
+            prediction.save(out, name, outputs=sorted(drawn))
             areas.entries[name] = {
                 label: {"pixels": area.pixels, "share": round(area.share, 6)}
                 for label, area in prediction.areas.items()
@@ -132,6 +153,11 @@ def predict_images(
                 areas.save()
         on_image(len(report.skipped) + len(report.done) + len(report.failed))
     areas.save()
+    finished = {*report.done, *report.skipped}
+    kept = {name: path for name, path in images.items() if name in finished}
+    if "areas" in outputs:
+        write_areas(out / "areas.csv", {name: areas.entries[name] for name in kept})
+    annotations.finish(kept, on_write)
     return report
 
 
@@ -144,12 +170,14 @@ class _Areas:
         self.entries: dict[str, Any] = {}
         if path.exists():
             try:
-                content = json.loads(path.read_text(encoding="utf-8"))
+                content = parse_json(path.read_text(encoding="utf-8"))
             except (ValueError, OSError) as error:
                 msg = f"{path}: cannot be read ({error}); move it away or choose another --out"
                 raise DataError(msg) from error
-            if content.get("made") == self.made:
-                self.entries = content.get("images", {})
+            # What something else wrote is replaced like what other weights made.
+            if isinstance(content, dict) and content.get("made") == self.made:
+                entries = content.get("images")
+                self.entries = entries if isinstance(entries, dict) else {}
 
     def save(self) -> None:
         """Write everything known so far."""
@@ -157,9 +185,8 @@ class _Areas:
         write_atomically(self.path, json.dumps(content, indent=1).encode())
 
 
-def _exists(out: Path, name: str, *, confidence: bool) -> bool:
-    kinds = ["masks", "overlays", *(["confidence"] if confidence else [])]
-    return all((out / kind / f"{name}.png").exists() for kind in kinds)
+def _exists(out: Path, name: str, drawn: Iterable[str]) -> bool:
+    return all((out / PICTURES[kind] / f"{name}.png").exists() for kind in drawn)
 
 
 def _check_out(out: Path, images: dict[str, Path]) -> None:

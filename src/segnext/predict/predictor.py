@@ -1,8 +1,9 @@
 """A picture in, a mask out."""
 
+import contextlib
 import functools
-import io
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -14,11 +15,10 @@ import PIL.ImageOps
 import torch
 from torch import Tensor
 
-from segnext.classes import Classes, Mask
 from segnext.data import read_image
 from segnext.data.images import Image
-from segnext.drawing import Picture, overlay, overlay_with_legend, write_mask_png, write_png
-from segnext.errors import UsageError
+from segnext.data.reading import read_ahead
+from segnext.errors import SegnextError, UsageError
 from segnext.inference import (
     Source,
     compute_confidence,
@@ -28,8 +28,13 @@ from segnext.inference import (
     stream_mask,
 )
 from segnext.inference.labels_only import compute_labels
-from segnext.inference.masks import Confidence, join_bands
+from segnext.inference.masks import Confidence, MaskBand, join_bands
 from segnext.inference.stacking import Stacker
+from segnext.inference.views import RowSource
+from segnext.predict.ahead import run_ahead
+from segnext.predict.footage import Footage, Frame, open_footage
+from segnext.predict.prediction import Prediction
+from segnext.predict.smoothing import Smoother
 from segnext.spec import ModelSpec, Protocol
 from segnext.weights import spec_of
 
@@ -39,82 +44,19 @@ KEPT_LOGITS = 25_000_000
 Photo = str | Path | PIL.Image.Image | npt.NDArray[Any] | Tensor
 
 
-@dataclass(frozen=True)
-class Area:
-    """How much of a picture a class covers."""
-
-    pixels: int
-    share: float
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Prediction:
-    """The mask of one picture and what can be drawn from it.
+@dataclass(frozen=True, eq=False)
+class FramePrediction:
+    """What was predicted of one frame of a video.
 
     Attributes:
-        image: The picture as the network saw it, (H, W, C) uint8 or uint16.
-        mask: Train ids, (H, W).
-        classes: What the ids mean.
+        frame: The frame: its index, time, name and picture.
+        prediction: Its mask and the rest.
+        inference_ms: Milliseconds from the decoded frame to its mask.
     """
 
-    image: Image
-    mask: Mask
-    classes: Classes
-    _compute_confidence: Callable[[], Confidence]
-
-    @functools.cached_property
-    def confidence(self) -> npt.NDArray[np.float32]:
-        """Probability of each pixel's label, (H, W) in 0-1; computed when first asked for.
-
-        Of a large picture in windows, whose logits are not kept, that runs the network again.
-
-        Raises:
-            UsageError: The network is an exported file that gives labels only.
-        """
-        return self._compute_confidence()
-
-    @functools.cached_property
-    def areas(self) -> Mapping[str, Area]:
-        """Pixels and share of the picture for every class."""
-        counts = np.bincount(self.mask.reshape(-1), minlength=self.classes.num_labels)
-        return {
-            name: Area(int(count), float(count / self.mask.size))
-            for name, count in zip(self.classes.label_names, counts, strict=True)
-        }
-
-    def __repr__(self) -> str:
-        height, width = self.mask.shape
-        largest = sorted(self.areas.items(), key=lambda entry: -entry[1].pixels)[:3]
-        shares = ", ".join(f"{name} {area.share:.0%}" for name, area in largest if area.pixels)
-        return f"Prediction({width}x{height}: {shares})"
-
-    def overlay(self, *, alpha: float = 0.5, legend: bool = False) -> Picture:
-        """Draw the mask over the picture, (H, W, 3) uint8; `legend` adds a column of names."""
-        if legend:
-            return overlay_with_legend(self.image, self.mask, self.classes, alpha=alpha)
-        return overlay(self.image, self.mask, self.classes, alpha=alpha)
-
-    def save(self, out: str | Path, name: str = "prediction", *, confidence: bool = False) -> None:
-        """Write `out/masks/NAME.png` and `out/overlays/NAME.png`, each complete or not at all.
-
-        Args:
-            out: Folder, made if missing.
-            name: Without suffix; may hold `/`.
-            confidence: Also write `out/confidence/NAME.png`, grey, 255 for probability 1.
-        """
-        out = Path(out)
-        write_png(out / "overlays" / f"{name}.png", self.overlay(legend=True))
-        if confidence:
-            grey = np.rint(self.confidence * 255).astype(np.uint8)
-            write_png(out / "confidence" / f"{name}.png", grey)
-        # Last, because a mask is what tells that a picture is done.
-        write_mask_png(out / "masks" / f"{name}.png", self.mask, self.classes)
-
-    def _repr_png_(self) -> bytes:
-        """Show the overlay with its legend in a notebook."""
-        drawn = io.BytesIO()
-        PIL.Image.fromarray(self.overlay(legend=True)).save(drawn, format="PNG")
-        return drawn.getvalue()
+    frame: Frame
+    prediction: Prediction
+    inference_ms: float
 
 
 class Predictor:
@@ -172,19 +114,36 @@ class Predictor:
         """Predict one picture, or a list of them.
 
         Args:
-            photos: Path, PIL image, array (H, W, C) or (H, W) uint8 or uint16 in RGB order, or
-                tensor (C, H, W) with values 0-1; or a list of any of these.
+            photos: A picture as `read` takes it; or several, as a list, a tuple or a tensor
+                (N, C, H, W). `predict_stream` takes more than fit in memory.
 
         Raises:
             DataError: A file cannot be read.
             UsageError: An array or tensor has another shape, type or channel count.
         """
+        if isinstance(photos, Tensor) and photos.ndim == 4:
+            photos = list(photos)
         if isinstance(photos, list | tuple):
             return [self.predict(self.read(photo)) for photo in photos]
         return self.predict(self.read(photos))
 
     def read(self, photo: Photo) -> Image:
-        """Turn any accepted form of a picture into (H, W, C) uint8 or uint16 for this model."""
+        """Turn any accepted form of a picture into (H, W, C) uint8 or uint16 for this model.
+
+        An array of the model's channels is not copied: what comes back shares its memory, and so
+        does `image` of its prediction. The same holds for a uint8 tensor in the CPU's memory.
+        Predicting never writes to it; masks have their own memory.
+
+        Args:
+            photo: Path; PIL image; array (H, W, C) or (H, W), uint8 or uint16, in RGB order; or
+                tensor (C, H, W) on any device, uint8, or floating with values 0-1 (kept to 16
+                bits), in RGB order. A tensor on another device is copied to the CPU's memory
+                once: pictures are resized and drawn there.
+
+        Raises:
+            DataError: A file cannot be read.
+            UsageError: An array or tensor has another shape, type, range or channel count.
+        """
         channels = self.spec.normalization.channels
         if isinstance(photo, str | Path):
             return read_image(Path(photo), channels)
@@ -212,6 +171,26 @@ class Predictor:
         again = functools.partial(self._stream_confidence, image)
         return Prediction(image, mask, spec.classes, again)
 
+    def stream(self, rows: RowSource, *, confidence: bool = False) -> Iterator[MaskBand]:
+        """Predict a picture of any height from top to bottom; see `inference.stream_mask`.
+
+        Args:
+            rows: (H, W, C): an array, or anything that gives arrays for slices of its rows, with
+                as many channels as the model takes.
+            confidence: Also compute probabilities.
+
+        Yields:
+            Bands of rows that join to the whole mask.
+
+        Raises:
+            UsageError: The network is an exported file that gives labels only.
+        """
+        if any(network.output == "labels" for network in self._networks):
+            raise _labels_only()
+        yield from stream_mask(
+            self._networks, rows, self.spec.normalization, self.protocol, confidence=confidence
+        )
+
     def predict_batch(self, images: Sequence[Image]) -> list[Prediction]:
         """Predict pictures (H, W, C) that `read` returned, together where that changes nothing.
 
@@ -238,6 +217,90 @@ class Predictor:
             for image, logits in zip(images, self._stacker.compute(images), strict=True)
         ]
 
+    def predict_video(
+        self, source: str | Path | Footage, *, smoothing: float = 0, fps: float | None = None
+    ) -> Generator[FramePrediction]:
+        """Predict the frames of a video, folder, camera or stream, one after the other.
+
+        Frames are decoded in a thread, two ahead at most, from when the first is asked for; those
+        of cameras and live streams that come too soon are let pass. Closing the generator, or
+        leaving it, lets go of the source.
+
+        Args:
+            source: As in `segnext.predict.open_footage`, or what it returned.
+            smoothing: Share of the past in an average of class probabilities over frames, below 1;
+                0 predicts every frame as the picture that it is.
+            fps: As in `segnext.predict.open_footage`.
+
+        Raises:
+            DataError: There is no such source; while going on, a frame cannot be read.
+            UsageError: A value is out of range, or does not suit the model.
+        """
+        smoother = Smoother(smoothing) if smoothing else None
+        if smoother and any(network.output == "labels" for network in self._networks):
+            msg = (
+                "smoothing averages probabilities, and this file gives labels; export with "
+                "--output logits"
+            )
+            raise UsageError(msg)
+        if not isinstance(source, Footage):
+            source = open_footage(source, self.spec.normalization.channels, fps=fps)
+        return self._predict_frames(source, smoother)
+
+    def _predict_frames(
+        self, footage: Footage, smoother: Smoother | None
+    ) -> Generator[FramePrediction]:
+        with contextlib.closing(run_ahead(footage.frames(), lossy=footage.live)) as frames:
+            for frame in frames:
+                begin = time.perf_counter()
+                if smoother is None:
+                    prediction = self.predict(frame.image)
+                else:
+                    prediction = self._predict_smoothed(frame.image, smoother)
+                inference_ms = 1000 * (time.perf_counter() - begin)
+                yield FramePrediction(frame, prediction, inference_ms)
+
+    def _predict_smoothed(self, image: Image, smoother: Smoother) -> Prediction:
+        logits = compute_picture_logits(
+            self._networks, image, self.spec.normalization, self.protocol
+        )
+        smooth = smoother.smooth(image, logits)
+        confidence = functools.partial(compute_confidence, smooth)
+        return Prediction(image, compute_mask(smooth), self.spec.classes, confidence)
+
+    def predict_stream(
+        self, photos: Iterable[Photo], *, batch_size: int = 1
+    ) -> Iterator[Prediction]:
+        """Predict pictures as they come, in their order, reading the next ones meanwhile.
+
+        Args:
+            photos: Pictures as `read` takes them, from a generator or any iterable, even an
+                endless one. At most `batch_size` + 1 of them are taken ahead of what was yielded.
+            batch_size: Pictures to hand to `predict_batch` at a time.
+
+        Raises:
+            DataError: A file cannot be read: when its turn comes, and the stream ends with it.
+            UsageError: A picture has another form, or `batch_size` is less than 1.
+        """
+        if batch_size < 1:
+            msg = f"batch_size must be at least 1, got {batch_size}"
+            raise UsageError(msg)
+        return self._stream(photos, batch_size)
+
+    def _stream(self, photos: Iterable[Photo], batch_size: int) -> Iterator[Prediction]:
+        batch: list[Image] = []
+        for _, reading in read_ahead(self.read, photos, depth=2):
+            try:
+                batch.append(reading.result())
+            except SegnextError:
+                # What came before it is done first.
+                yield from self.predict_batch(batch)
+                raise
+            if len(batch) == batch_size:
+                yield from self.predict_batch(batch)
+                batch = []
+        yield from self.predict_batch(batch)
+
     @functools.cached_property
     def _stacker(self) -> Stacker:
         return Stacker(self._networks, self.spec.normalization, self.protocol)
@@ -260,8 +323,11 @@ class Predictor:
 
 
 def _refuse_confidence() -> Confidence:
-    msg = "this file gives labels without probabilities; export with --output logits"
-    raise UsageError(msg)
+    raise _labels_only()
+
+
+def _labels_only() -> UsageError:
+    return UsageError("this file gives labels without probabilities; export with --output logits")
 
 
 def _from_pil(photo: PIL.Image.Image, channels: int) -> npt.NDArray[Any]:
@@ -272,15 +338,21 @@ def _from_pil(photo: PIL.Image.Image, channels: int) -> npt.NDArray[Any]:
 
 
 def _from_tensor(photo: Tensor) -> npt.NDArray[Any]:
-    if photo.ndim != 3 or not photo.is_floating_point():
-        msg = f"a tensor must be (C, H, W) floats in 0-1, got {tuple(photo.shape)} {photo.dtype}"
+    if photo.ndim != 3 or not (photo.dtype == torch.uint8 or photo.is_floating_point()):
+        msg = (
+            f"a tensor must be (C, H, W), uint8 or floats in 0-1, got {tuple(photo.shape)} "
+            f"{photo.dtype}"
+        )
         raise UsageError(msg)
-    low, high = float(photo.min()), float(photo.max())
+    pixels = photo.detach().cpu().permute(1, 2, 0)
+    if photo.dtype == torch.uint8:
+        return pixels.numpy()
+    low, high = float(pixels.min()), float(pixels.max())
     if not (low >= 0 and high <= 1):
         msg = f"a tensor must hold values in 0-1, not normalised; got {low:.3g} to {high:.3g}"
         raise UsageError(msg)
     # 16 bits keep what a float picture holds beyond 8.
-    scaled = (photo.detach().cpu().double() * 65535).round().permute(1, 2, 0)
+    scaled = (pixels.double() * 65535).round()
     return scaled.to(torch.int32).numpy().astype(np.uint16)
 
 

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -14,7 +15,8 @@ from segnext.classes import Classes, Mask
 from segnext.drawing import displayable, encode_mask_png, encode_png
 from segnext.errors import UsageError
 from segnext.predict import Prediction
-from segnext.serve.polygons import trace_mask
+from segnext.predict.writers.coco import describe_image, list_annotations, list_categories
+from segnext.predict.writers.labelled import Labelled
 
 Output = Literal["mask", "overlay", "polygons", "confidence", "report"]
 OUTPUTS: tuple[Output, ...] = get_args(Output)
@@ -86,30 +88,12 @@ def draw_answer(prediction: Prediction, wish: Wish, seconds: Mapping[str, float]
 
 
 def write_coco(mask: Mask, classes: Classes) -> dict[str, Any]:
-    """Return a mask (H, W) as a COCO annotation file of one picture.
-
-    Every connected region is an annotation; a hole is cut out by an edge that leads to it and back.
-    A category's id is the train id of the mask PNG.
-    """
-    height, width = mask.shape
-    annotations = [
-        {
-            "id": index,
-            "image_id": 1,
-            "category_id": region.label,
-            "segmentation": [region.outline],
-            "area": region.area,
-            "bbox": list(region.box),
-            "iscrowd": 0,
-        }
-        for index, region in enumerate(trace_mask(mask), start=1)
-    ]
+    """Return a mask (H, W) as a COCO annotation file of one picture."""
+    picture = Labelled("picture", Path("picture"), mask, classes)
     return {
-        "images": [{"id": 1, "file_name": "picture", "height": height, "width": width}],
-        "categories": [
-            {"id": label, "name": name} for label, name in enumerate(classes.label_names)
-        ],
-        "annotations": annotations,
+        "images": [describe_image(picture, 1)],
+        "categories": list_categories(classes),
+        "annotations": [*list_annotations(picture, 1, 1)],
     }
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from segnext.data.headers import ImageHeader, broken_picture, parse_header
 from segnext.data.images import Image, decode_image
+from segnext.data.jpeg_limits import MOST_SCANS, has_too_many_scans
 from segnext.errors import DataError
-from segnext.serve.jpeg_limits import check_jpeg
 from segnext.serve.refusals import RefusalError
 from segnext.serve.tiff_limits import check_tiff
 
@@ -52,8 +52,9 @@ def check_picture(data: bytes, *, channels: int, max_pixels: int) -> ImageHeader
         msg = f"picture: has {header.channels} channels where the model needs {channels}"
         raise RefusalError(422, msg)
     _refuse_polyglot(data, header)
-    if header.format == "jpeg":
-        check_jpeg(data)
+    if header.format == "jpeg" and has_too_many_scans(data):
+        msg = f"picture: a JPEG of more than {MOST_SCANS} scans; save it anew"
+        raise RefusalError(415, msg)
     return header
 
 

@@ -5,11 +5,10 @@ size whatever the header declares. Decoders notice either too late.
 """
 
 import io
-import zlib
-from collections.abc import Iterator
 
 import tifffile
 
+from segnext.data.tiff_limits import unfolds_too_far, walk_pages
 from segnext.serve.refusals import RefusalError
 
 MOST_PAGES = 16
@@ -50,21 +49,10 @@ def check_tiff(data: bytes, *, max_pixels: int) -> None:
 
 
 def _check_pages(file: tifffile.TiffFile) -> None:
-    for count, _ in enumerate(_walk(file), start=1):
+    for count, _ in enumerate(walk_pages(file), start=1):
         if count > MOST_PAGES:
             msg = f"picture: a TIFF of more than {MOST_PAGES} pages; store one picture"
             raise RefusalError(415, msg)
-
-
-def _walk(file: tifffile.TiffFile) -> Iterator[object]:
-    """Go down the chain page by page: asking for all of them at once has no bound."""
-    index = 0
-    while True:
-        try:
-            yield file.pages[index]
-        except IndexError:
-            return
-        index += 1
 
 
 def _check_strips(page: tifffile.TiffPage, data: bytes) -> None:
@@ -78,17 +66,6 @@ def _check_strips(page: tifffile.TiffPage, data: bytes) -> None:
             f"at most {_MOST_BANDS} and {_MOST_STRIPS}"
         )
         raise RefusalError(422, msg)
-    if compression == _PLAIN:
-        return
-    depth = int(page.chunks[-3]) if len(page.chunks) > 2 else 1
-    side = max(1, int(page.tilewidth if page.is_tiled else page.imagewidth))
-    rows = max(1, int(page.tilelength if page.is_tiled else page.rowsperstrip))
-    rows = min(rows, rows if page.is_tiled else int(page.imagelength))
-    bands = int(page.samplesperpixel)
-    most = depth * side * rows * bands * max(1, int(page.bitspersample) // 8)
-    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
-        unpacker = zlib.decompressobj()
-        unfolded = unpacker.decompress(data[offset : offset + count], most + 1)
-        if len(unfolded) > most:
-            msg = "picture: its packed data unfold to more than its size says; save it anew"
-            raise RefusalError(413, msg)
+    if unfolds_too_far(page, data):
+        msg = "picture: its packed data unfold to more than its size says; save it anew"
+        raise RefusalError(413, msg)

@@ -1,13 +1,13 @@
 """How words become options: durations, sizes, YAML files and `name=value`."""
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from segnext.errors import UsageError
+from segnext.parsing import parse_yaml
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -40,7 +40,11 @@ def parse_bytes(value: object) -> object:
     if not match:
         msg = f"{value!r} is no amount of memory; write 500MB or 8GB"
         raise ValueError(msg)
-    return int(float(match[1]) * _BYTES[match[2].upper()])
+    amount = float(match[1]) * _BYTES[match[2].upper()]
+    if math.isinf(amount):
+        msg = "more memory than there are numbers; write 500MB or 8GB"
+        raise ValueError(msg)
+    return int(amount)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -50,9 +54,9 @@ def read_config(path: Path) -> dict[str, Any]:
         UsageError: The file is missing or is not a YAML mapping.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        msg = f"{path}: cannot be read as YAML: {' '.join(str(error).split())}"
+        values = parse_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"{path}: cannot be read as YAML: {error}"
         raise UsageError(msg) from error
     if not isinstance(values, dict):
         msg = f"{path}: should hold `option: value` lines"
@@ -73,8 +77,8 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
             msg = f"override {override!r} should read name=value, such as batch_size=4"
             raise UsageError(msg)
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            value = parse_yaml(text)
+        except ValueError as error:
             msg = f"override {override!r}: the value is not YAML"
             raise UsageError(msg) from error
         first, *rest = name.strip().split(".")

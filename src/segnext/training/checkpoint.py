@@ -12,6 +12,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from segnext.errors import TrainingError
+from segnext.parsing import parse_json
 from segnext.storage import write_atomically
 from segnext.training.sharding import cut_like, gather, load_whole
 
@@ -30,6 +31,7 @@ class RunProgress:
         stale: Validations since the best one.
         finished: Nothing is left to do.
         unlogged: Loss, norm of the gradients and seconds of the steps since the last log line.
+        skipped_steps: Steps in a row, up to this one, whose loss or gradients were not finite.
     """
 
     step: int = 0
@@ -39,6 +41,7 @@ class RunProgress:
     stale: int = 0
     finished: bool = False
     unlogged: list[list[float]] = field(default_factory=list)
+    skipped_steps: int = 0
 
 
 @dataclass
@@ -49,11 +52,13 @@ class Progress(RunProgress):
         best_miou: Best validation mIoU so far, 0-1; -1 before the first validation.
         last_miou: Of the latest validation; -1 before the first.
         kept: mIoU and step of the best validations, the best first.
+        skipped_samples: Samples whose picture or mask could not be read.
     """
 
     best_miou: float = -1.0
     last_miou: float = -1.0
     kept: list[list[float]] = field(default_factory=list)
+    skipped_samples: int = 0
 
 
 _Stand = TypeVar("_Stand", bound=RunProgress)
@@ -118,18 +123,34 @@ def read_stand(path: Path, kind: type[_Stand]) -> tuple[_Stand, dict[str, Any]]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {})[_KEY])
+            about = parse_json((file.metadata() or {})[_KEY])
         stand, recipe = about["progress"], about["recipe"]
         if stand.keys() - {entry.name for entry in fields(kind)}:
             msg = f"{path}: is of another kind of run; resume it with the command that began it"
             raise TrainingError(msg)
-        return kind(**stand), recipe
+        found = kind(**stand)
+        _check_types(found, kind())
+        return found, recipe
     except FileNotFoundError as error:
         msg = f"{path}: no checkpoint there; start the run anew with the same --out"
         raise TrainingError(msg) from error
     except (SafetensorError, OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         msg = f"{path}: not a checkpoint of a segnext run, or damaged ({error})"
         raise TrainingError(msg) from error
+
+
+def _check_types(found: RunProgress, usual: RunProgress) -> None:
+    """Refuse values of another type than the defaults have.
+
+    Raises:
+        TypeError: Names the field.
+    """
+    for entry in fields(found):
+        value, default = getattr(found, entry.name), getattr(usual, entry.name)
+        valid = int | float if isinstance(default, float) else type(default)
+        if not isinstance(value, valid):
+            msg = f"{entry.name} is {value!r}"
+            raise TypeError(msg)
 
 
 def restore_checkpoint(

@@ -97,6 +97,13 @@ class TrainConfig(BaseModel):
         average_best: At the end, try the mean of those weights too.
         log_every: Steps between lines of metrics.jsonl.
         trackers: Also log to these: tensorboard, wandb, mlflow and others of accelerate.
+        on_bad_sample: A picture or mask that cannot be read: `stop`, or `skip` it, which is told,
+            logged and counted, and shows another one instead.
+        on_nonfinite: A step whose loss or gradients are not finite: `stop`, or `skip` it.
+        skip_limit: Steps in a row that may be skipped so.
+        on_overfit: Scores falling behind those on training pictures: `ignore`, `warn` or `stop`.
+        overfit_gap: From which difference in mIoU on.
+        deterministic: Compute with algorithms that give the same bits twice.
         mean: Per-channel mean of pixels in 0-1 units, subtracted.
         std: Per-channel standard deviation in 0-1 units, divided by.
         low: Per-channel lower bound that pixels are clipped to first, in 0-1 units.
@@ -173,6 +180,12 @@ class TrainConfig(BaseModel):
     average_best: bool = False
     log_every: int = Field(default=10, ge=1)
     trackers: tuple[str, ...] = ()
+    on_bad_sample: Literal["stop", "skip"] = "stop"
+    on_nonfinite: Literal["stop", "skip"] = "stop"
+    skip_limit: int = Field(default=10, ge=1)
+    on_overfit: Literal["ignore", "warn", "stop"] = "ignore"
+    overfit_gap: Probability = 0.2
+    deterministic: bool = False
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     low: tuple[float, ...] | None = None
@@ -222,7 +235,9 @@ def build_config(values: Mapping[str, Any]) -> TrainConfig:
     """
     for name in values:
         if name not in TrainConfig.model_fields:
-            raise UsageError(describe_unknown("training option", name, TrainConfig.model_fields))
+            raise UsageError(
+                describe_unknown("training option", str(name), TrainConfig.model_fields)
+            )
     try:
         return TrainConfig(**values)
     except ValidationError as error:

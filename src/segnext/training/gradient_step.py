@@ -21,7 +21,7 @@ class StepResult:
     Attributes:
         loss: Of the whole batch.
         gradient_norm: Euclidean norm of all gradients, before clipping.
-        finite: Whether both are; weights only move if so.
+        finite: Whether both are; weights and batch statistics only move if so.
     """
 
     loss: float
@@ -66,6 +66,9 @@ class GradientStep:
         self._processes = processes
         self._clip_norm = clip_norm
         self._sharded = sharded
+        # Batch statistics, which a forward pass moves before anyone knows whether it was finite.
+        self._statistics = list(model.buffers())
+        self._before = [buffer.clone() for buffer in self._statistics]
 
     def take(self, step: int, losses: Sequence[Callable[[], Tensor]]) -> StepResult:
         """Do optimizer step number `step` and move the average.
@@ -77,6 +80,7 @@ class GradientStep:
         """
         processes, scaler = self._processes, self._scaler
         self._optimizer.zero_grad(set_to_none=True)
+        torch._foreach_copy_(self._before, self._statistics)
         total = torch.zeros((), device=self._accelerator.device)
         for number, compute in enumerate(losses):
             last = number == len(losses) - 1
@@ -98,6 +102,8 @@ class GradientStep:
             scaler.step(self._optimizer)
             scaler.update()
             self._averaging.update(self._model, step)
+        else:
+            torch._foreach_copy_(self._statistics, self._before)
         return StepResult(loss_value, norm, finite)
 
     def _clip(self) -> Tensor:

@@ -6,7 +6,6 @@ written is ignored, and whatever else cannot be read is told in `RunHistory.prob
 
 import csv
 import io
-import json
 import math
 import os
 import re
@@ -21,6 +20,7 @@ import yaml
 from matplotlib.figure import Figure
 
 from segnext.errors import TrainingError
+from segnext.parsing import parse_json, parse_yaml
 from segnext.training.checkpoint import Progress, read_about
 from segnext.training.run_files import CHECKPOINT
 
@@ -115,7 +115,11 @@ class RunHistory:
     @property
     def max_steps(self) -> int | None:
         """Optimizer steps of the whole run."""
-        return self.options.get("max_steps")
+        return self._whole_number("max_steps")
+
+    def _whole_number(self, name: str) -> int | None:
+        value = self.options.get(name)
+        return value if isinstance(value, int) else None
 
     @property
     def step(self) -> int:
@@ -146,7 +150,7 @@ class RunHistory:
         A folder does not tell a run that goes on from one that was killed. A stop is certain
         when the checkpoint is the last thing written and no validation was due at its step.
         """
-        steps, every = self.max_steps, self.options.get("validate_every")
+        steps, every = self.max_steps, self._whole_number("validate_every")
         saved = self.progress
         finished = saved is not None and (saved.finished or saved.step >= (steps or math.inf))
         if finished or (steps and self._validated_at(steps)):
@@ -241,9 +245,10 @@ def _read_config(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the options and the comments that stand behind them."""
     try:
         text = path.read_text(encoding="utf-8")
-        options, root = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        msg = f"{path}: cannot be read as YAML: {' '.join(str(error).split())}"
+        # Composed after it was parsed, hence within bounds.
+        options, root = parse_yaml(text), yaml.compose(text, Loader=yaml.SafeLoader)
+    except (OSError, ValueError) as error:
+        msg = f"{path}: cannot be read as YAML: {error}"
         raise TrainingError(msg) from error
     if not isinstance(options, dict) or not isinstance(root, yaml.MappingNode):
         return {}, {}
@@ -262,13 +267,13 @@ def _read_log(path: Path, problems: list[str]) -> tuple[list[LoggedStep], list[V
     # What follows the last line break is being written just now, or was cut off by a kill.
     for number, line in enumerate(content.split(b"\n")[:-1], start=1):
         try:
-            record = json.loads(line)
+            record = parse_json(line)
             if record["kind"] == "train":
                 loss, elapsed = _number(record.get("loss")), _number(record.get("elapsed_s"))
                 steps.append(LoggedStep(int(record["step"]), loss, elapsed))
             elif record["kind"] == "val":
                 validations.append(_read_validation(record))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             problems.append(f"{path}: line {number} cannot be read")
     return steps, validations, len(content)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from segnext.data import Folder, FolderDataset
 from segnext.data.datasets.registry import DATASETS
-from segnext.data.loader import SampleStream, build_train_loader
+from segnext.data.loader import SampleStream, build_train_loader, deliver
 from segnext.data.transforms import Augmentation, TrainTransform
 from segnext.data.unlabelled import WithUnlabelled
 from segnext.inference import place_model
@@ -47,11 +47,13 @@ class Batch:
         images: (B, C, h, w), normalised, on the device.
         masks: (B, h, w) train ids, on the device.
         places: Of these samples within the whole batch.
+        problems: Why other pictures are shown than were due, a line for each.
     """
 
     images: Tensor
     masks: Tensor
     places: range
+    problems: tuple[str, ...] = ()
 
 
 class Learner:
@@ -65,6 +67,7 @@ class Learner:
         processes: Those that train together.
 
     Attributes:
+        train: The training split.
         average: The moving average of the model's weights, always in evaluation mode; sharded
             with the model, so `gather_model` comes before its use.
         device: Where everything lives.
@@ -130,6 +133,7 @@ class Learner:
             clip_norm=recipe.clip_norm,
             sharded=sharded,
         )
+        self.train = train
         self.stream = self._build_stream(train)
 
     @property
@@ -148,11 +152,12 @@ class Learner:
             start_step=start_step,
             num_workers=recipe.num_workers,
         )
-        for images, masks in loader:
+        for images, masks, problems in deliver(loader):
             yield Batch(
                 images.to(self.device, memory_format=torch.channels_last, non_blocking=True),
                 masks.to(self.device, non_blocking=True),
                 places,
+                tuple(filter(None, problems)),
             )
 
     def picture_names(self, step: int) -> list[str]:
@@ -161,7 +166,7 @@ class Learner:
         numbers = range(step * size, (step + 1) * size)
         return [self.stream.images.path(self.stream.index_of(number)).name for number in numbers]
 
-    def learn(self, step: int, batch: Batch) -> StepResult:
+    def learn(self, step: int, batch: Batch, factor: float | None = None) -> StepResult:
         """Do optimizer step number `step` and move the average.
 
         Loss and gradients are those of the whole batch, whatever its division over processes and
@@ -170,15 +175,16 @@ class Learner:
         Args:
             step: From 0; gives the learning rate and seeds the step's own randomness.
             batch: This process's share.
+            factor: On all learning rates, instead of the schedule's.
         """
         recipe, processes = self.recipe, self.processes
-        factor = schedule_factor(
+        scheduled = schedule_factor(
             step,
             max_steps=recipe.max_steps,
             warmup_steps=recipe.warmup_steps,
             poly_power=recipe.poly_power,
         )
-        set_learning_rate(self.optimizer, factor)
+        set_learning_rate(self.optimizer, scheduled if factor is None else factor)
         keys = sample_keys(recipe.seed, step, batch.places).to(self.device)
         normalizer = processes.sum(self._loss.normalizer(batch.masks))
 

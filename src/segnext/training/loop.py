@@ -3,24 +3,23 @@
 What is trained, and what a validation is, the learner and the subclasses know.
 """
 
-import json
-import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
+from segnext.data.loader import WorkerDiedError
 from segnext.errors import TrainingError
-from segnext.storage import write_atomically
+from segnext.stopping import EXIT_CODES, StoppedError, listen_for_stop
 from segnext.training.checkpoint import RunProgress, restore_checkpoint, write_checkpoint
 from segnext.training.display import Display
+from segnext.training.divergence import Divergence, keep_batch, keep_divergence
 from segnext.training.gradient_step import StepResult
 from segnext.training.processes import Processes
 from segnext.training.run_files import RunFiles
-from segnext.training.stopping import EXIT_CODES, StoppedError, listen_for_stop
 from segnext.training.tracking import Trackers
 
 
@@ -56,11 +55,23 @@ class LoopRecipe(Protocol):
         """Steps between lines of the log."""
 
     @property
+    def on_nonfinite(self) -> str:
+        """What becomes of a step whose loss or gradients are not finite: `stop` or `skip`."""
+
+    @property
+    def skip_limit(self) -> int:
+        """Steps in a row that may be skipped."""
+
+    @property
     def trackers(self) -> tuple[str, ...]:
         """Also log to these."""
 
     def model_dump(self, *, mode: str = ...) -> dict[str, Any]:
         """Return every option, JSON-ready with mode `json`."""
+
+
+# How often reading may be started anew at one step.
+_RESTARTS = 3
 
 
 class LoopLearner(Protocol):
@@ -123,6 +134,7 @@ class Loop(ABC):
         self._progress = progress
         self.processes = learner.processes
         self.display = display
+        self._ends_early = False
         self._saved_step = -1
         self._saved_at = time.monotonic()
 
@@ -162,7 +174,7 @@ class Loop(ABC):
 
     def _take_steps(self) -> None:
         recipe, progress = self._driven.recipe, self._progress
-        clock = _Clock()
+        clock = Clock()
         trackers = Trackers(
             recipe.trackers if self.processes.is_main else (),
             self._files.path,
@@ -170,7 +182,7 @@ class Loop(ABC):
         )
         try:
             with self.display.running(recipe.max_steps), listen_for_stop() as stop:
-                for batch in self._driven.batches(progress.step):
+                for batch in self._batches():
                     self._step(batch, clock, trackers)
                     if progress.finished:
                         break
@@ -178,13 +190,41 @@ class Loop(ABC):
         finally:
             trackers.close()
 
-    def _step(self, batch: Any, clock: "_Clock", trackers: Trackers) -> None:
+    def _batches(self) -> Iterator[Any]:
+        """Yield the batches from where the run stands, also where a reading worker dies.
+
+        Raises:
+            WorkerDiedError: Again and again at the same step.
+        """
+        died_at, times = -1, 0
+        while True:
+            try:
+                yield from self._driven.batches(self._progress.step)
+            except WorkerDiedError as error:
+                step = self._progress.step
+                died_at, times = step, times + 1 if step == died_at else 1
+                if times > _RESTARTS:
+                    msg = f"step {step}: {error}; {self._explain_deaths(times)}"
+                    raise WorkerDiedError(msg) from error
+                self.display.say(f"step {step}: {error}; the workers are started again")
+            else:
+                return
+
+    def _explain_deaths(self, times: int) -> str:
+        return (
+            f"so did those before, {times} in a row at this step; {self._last_save()}; give fewer "
+            f"workers, such as --workers 0, which reads in the training process and shows why"
+        )
+
+    def _step(self, batch: Any, clock: "Clock", trackers: Trackers) -> None:
         recipe, progress = self._driven.recipe, self._progress
         result = self._driven.learn(progress.step, batch)
-        if not result.finite:
-            raise TrainingError(self._explain_divergence(result))
         seconds = clock.lap()
-        progress.unlogged.append([result.loss, result.gradient_norm, seconds])
+        if result.finite:
+            progress.skipped_steps = 0
+            progress.unlogged.append([result.loss, result.gradient_norm, seconds])
+        else:
+            self._skip_or_stop(result, batch)
         progress.step += 1
         progress.elapsed_s += seconds
         last = progress.step == recipe.max_steps
@@ -192,7 +232,8 @@ class Loop(ABC):
             self._log(trackers)
         if progress.step % recipe.validate_every == 0 or last:
             self._validate(trackers)
-            progress.finished = last or (recipe.patience and progress.stale >= recipe.patience) > 0
+            impatient = recipe.patience > 0 and progress.stale >= recipe.patience
+            progress.finished = last or impatient or self._ends_early
             progress.elapsed_s += clock.lap()
             self._save()
 
@@ -212,9 +253,30 @@ class Loop(ABC):
             if wanted:
                 raise StoppedError(self._stopped(), code)
 
+    def _skip_or_stop(self, result: StepResult, batch: Any) -> None:
+        """Keep what a step saw that is not finite, and go on without it if that was asked for.
+
+        Raises:
+            TrainingError: It was not, or the limit is reached.
+        """
+        recipe, progress = self._driven.recipe, self._progress
+        names = tuple(self._driven.picture_names(progress.step))
+        divergence = Divergence(progress.step, result.loss, result.gradient_norm, names)
+        if self.processes.is_main:
+            keep_divergence(divergence, self._files.divergence)
+        keep_batch(batch, self._files.diverged_batch(self.processes.rank))
+        progress.skipped_steps += 1
+        if recipe.on_nonfinite == "stop" or progress.skipped_steps > recipe.skip_limit:
+            raise TrainingError(self._explain_divergence(divergence))
+        if self.processes.is_main:
+            self._files.append({"kind": "skipped", **divergence.record})
+        self.display.say(f"{divergence.describe()}; skipped")
+
     def _log(self, trackers: Trackers) -> None:
         recipe, progress = self._driven.recipe, self._progress
         count = len(progress.unlogged)
+        if not count:  # all were skipped
+            return
         losses, norms, seconds = zip(*progress.unlogged, strict=True)
         progress.unlogged = []
         loss, norm = sum(losses) / count, sum(norms) / count
@@ -263,28 +325,23 @@ class Loop(ABC):
             f"is saved; go on with {self.command} --resume {self._files.path}"
         )
 
-    def _explain_divergence(self, result: StepResult) -> str:
+    def _last_save(self) -> str:
+        if self._saved_step < 0:
+            return "there is no checkpoint yet"
+        return f"the last good checkpoint is {self._files.checkpoint}, at step {self._saved_step}"
+
+    def _explain_divergence(self, divergence: Divergence) -> str:
         """Name the step, the pictures it saw, and the last checkpoint, which is good."""
-        step = self._progress.step
-        names: Sequence[str] = self._driven.picture_names(step)
-        if self.processes.is_main:
-            about = {"step": step, "loss": str(result.loss), "pictures": names}
-            write_atomically(self._files.divergence, json.dumps(about, indent=1).encode())
-        what = "loss" if not math.isfinite(result.loss) else "norm of the gradients"
-        value = result.loss if what == "loss" else result.gradient_norm
-        saved = (
-            f"the last good checkpoint is {self._files.checkpoint}, at step {self._saved_step}"
-            if self._saved_step >= 0
-            else "there is no checkpoint yet"
-        )
+        row = self._progress.skipped_steps
+        before = f" after {row - 1} skipped ones" if row > 1 else ""
         return (
-            f"step {step}: the {what} is {value} on {', '.join(names[:4])} (all of the batch in "
-            f"{self._files.divergence}); {saved}; look at these pictures and their labels, lower "
-            f"learning_rate (now {self._driven.recipe.learning_rate:g}) or set clip_norm"
+            f"{divergence.describe()} (all of the batch in {self._files.divergence}){before}; "
+            f"{self._last_save()}; look at these pictures and their labels, lower learning_rate "
+            f"(now {self._driven.recipe.learning_rate:g}) or set clip_norm"
         )
 
 
-class _Clock:
+class Clock:
     """Times what happens between two looks at it."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ exact in any number of processes: sums of counts, not means of means.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -57,6 +57,15 @@ class Processes:
             values = values.clone()
             distributed.all_reduce(values)
         return values
+
+    def join(self, texts: Sequence[str]) -> list[str]:
+        """Return the texts of all processes, in their order; every process gets them."""
+        count = self.sum(torch.tensor(len(texts), device=self.device)).item()
+        if self.count == 1 or not count:
+            return list(texts)
+        box: list[Any] = [None] * self.count
+        distributed.all_gather_object(box, list(texts))
+        return [text for part in box for text in part]
 
     def once(self, make: Callable[[], _Value]) -> _Value:
         """Let the main process make something, and give it to all.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from segnext.data import Folder
 from segnext.errors import TrainingError, UsageError
@@ -10,8 +10,19 @@ from segnext.inference import choose_device, score_images
 from segnext.metrics import Metrics, compute_metrics
 from segnext.training.checkpoint import read_about
 from segnext.training.config import Recipe, TrainConfig, build_config
+from segnext.training.determinism import deterministic_algorithms
 from segnext.training.display import Display
+from segnext.training.environment import record_session
+from segnext.training.finding import (
+    BatchRange,
+    LrRange,
+    run_range_test,
+    save_batches,
+    save_range,
+    search_batch,
+)
 from segnext.training.learner import Learner, build_learner, build_model
+from segnext.training.measure import StepMeter
 from segnext.training.planning import Plan, check_batch, check_model, make_plan, open_training_data
 from segnext.training.processes import Processes
 from segnext.training.run_files import CHECKPOINT, next_run_folder
@@ -22,8 +33,8 @@ from segnext.training.tracking import check_trackers
 from segnext.training.trainer import Trainer
 from segnext.weights import initialize, load_model, start_encoder
 
-# What may differ when a run goes on elsewhere, because it changes no sample and no order.
-_MACHINE_OPTIONS = frozenset({"device", "num_workers", "fsdp"})
+# What may differ when a run goes on: it changes no sample and no order, but for those that are bad.
+_FREE_OPTIONS = frozenset({"device", "num_workers", "fsdp", "on_bad_sample", "on_nonfinite"})
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,8 @@ def train(
         data: Folder or data.yaml; see `segnext.data.open_folder` for the layouts understood.
         plan: From `segnext.plan`; its data and options hold where nothing else is given.
         resume: Folder of a run to go on with; its own configuration is used, nothing else may
-            be given but `quiet`, `device`, `num_workers` and `fsdp`.
+            be given but `quiet`, `device`, `num_workers`, `fsdp`, `on_bad_sample` and
+            `on_nonfinite`.
         out: Run folder to make; by default the next free one under `runs/`.
         dry_run: Open, check, plan and do one step and one validated picture, then leave without
             writing anything.
@@ -77,10 +89,10 @@ def train(
         StoppedError: The run was interrupted and saved.
     """
     if resume is not None:
-        if data is not None or out is not None or plan or not options.keys() <= _MACHINE_OPTIONS:
+        if data is not None or out is not None or plan or not options.keys() <= _FREE_OPTIONS:
             msg = (
                 "resume goes on with a run's own data, folder and options; give nothing else but "
-                "device, num_workers and fsdp"
+                "device, num_workers, fsdp, on_bad_sample and on_nonfinite"
             )
             raise UsageError(msg)
         return _resume(_existing(Path(resume)), options, quiet=quiet)
@@ -89,7 +101,55 @@ def train(
     if "data" not in values | options:
         msg = "no data given: segnext train DIR, or --resume RUN"
         raise UsageError(msg)
-    return _start(build_config(values | options), out, dry_run=dry_run, quiet=quiet)
+    config = build_config(values | options)
+    with deterministic_algorithms(config.deterministic):
+        return _start(config, out, dry_run=dry_run, quiet=quiet)
+
+
+def find(
+    kind: Literal["lr", "batch"],
+    data: str | Path,
+    *,
+    out: str | Path | None = None,
+    steps: int = 100,
+    quiet: bool = False,
+    **options: Any,
+) -> LrRange | BatchRange:
+    """Try what a run would do, to find its learning rate or its largest batch; one process only.
+
+    Args:
+        kind: `lr`: train `steps` steps with a growing learning rate, see
+            `segnext.training.finding`. `batch`: find the largest batch that fits into `memory`.
+        data: Folder or data.yaml.
+        out: Folder for a JSON file and a plot; by default the next free one under `runs/`.
+        steps: Of `lr`.
+        quiet: Print nothing.
+        **options: Fields of `TrainConfig`.
+
+    Raises:
+        SegnextError: As `train`, or nothing can be found.
+    """
+    config = build_config({"data": Path(data), **options})
+    check_model(config)
+    display = Display(quiet=quiet)
+    folder, processes = open_training_data(config), Processes.alone()
+    recipe = make_plan(config, folder, processes).recipe
+    name = f"{config.data.resolve().stem}-{config.model}-find-{kind}"
+    place = Path(out) if out is not None else next_run_folder(Path("runs"), name)
+    if kind == "batch":
+        batches = search_batch(StepMeter(folder, processes), recipe)
+        display.say(
+            f"largest batch that fits into {batches.limit / 1e9:.2f} GB: {batches.largest}; "
+            f"{save_batches(batches, place)}"
+        )
+        return batches
+    trial = recipe.model_copy(update={"max_steps": steps, "clip_norm": 0.0})
+    rates = run_range_test(_build_new(trial, folder, processes, display))
+    display.say(
+        f"the loss falls fastest at learning rate {rates.steepest:.2g} and is lowest at "
+        f"{rates.lowest:.2g}; take --learning-rate {rates.steepest:.2g}; {save_range(rates, place)}"
+    )
+    return rates
 
 
 def _start(config: TrainConfig, out: str | Path | None, *, dry_run: bool, quiet: bool) -> TrainRun:
@@ -114,6 +174,7 @@ def _start(config: TrainConfig, out: str | Path | None, *, dry_run: bool, quiet:
         folder.remove_fragments()
         folder.cut_log(0)
         folder.write_plan(plan)
+        record_session(folder.environment, data, step=0, processes=processes.count)
     trainer = Trainer(learner, val=data.dataset("val"), folder=folder, display=display)
     return _finish(trainer)
 
@@ -131,7 +192,10 @@ def _resume(directory: Path, changes: dict[str, Any], *, quiet: bool) -> TrainRu
     folder = RunFolder(directory)
     trainer = Trainer(learner, val=data.dataset("val"), folder=folder, display=display)
     trainer.restore(progress)
-    return _finish(trainer)
+    if processes.is_main:
+        record_session(folder.environment, data, step=progress.step, processes=processes.count)
+    with deterministic_algorithms(recipe.deterministic):
+        return _finish(trainer)
 
 
 def _join_processes(config: TrainConfig) -> Processes:

@@ -28,10 +28,25 @@ class RunFiles:
         self.divergence = path / "divergence.json"
         make_folder(path, path)
 
+    def diverged_batch(self, rank: int) -> Path:
+        """Return where a process keeps its share of a batch whose loss is not finite."""
+        return self.path / f"divergence_{rank}.safetensors"
+
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add a line to the metrics log."""
-        with self.log.open("ab") as file:
-            file.write((json.dumps(record) + "\n").encode())
+        """Add a line to the metrics log.
+
+        Raises:
+            TrainingError: The disk or its permissions refuse.
+        """
+        try:
+            with self.log.open("ab") as file:
+                file.write((json.dumps(record) + "\n").encode())
+        except OSError as error:
+            msg = (
+                f"{self.log}: cannot be written ({error.strerror or error}); make room and go on "
+                f"with --resume {self.path}"
+            )
+            raise TrainingError(msg) from error
 
     def log_length(self) -> int:
         """Return the length of the metrics log in bytes."""

@@ -3,16 +3,19 @@
 runs/roads-segnext_tiny-1/
     config.yaml            every option, with the reason where it was chosen
     fingerprint.json       what the data are like
+    environment.json       versions, git state, hardware and files of each session
     metrics.jsonl          a line per logged step and per validation
     curves.png             loss, learning rate and validation mIoU over steps
     per_class.csv          IoU, accuracy and Dice of every class at the best validation
     samples/step_000400.png    photo, truth, prediction at each validation
     contact_sheet.png      the same, for the best weights, at the end
+    report/                what the best score is made of; by the command, see `segnext.report`
     best.safetensors       weights of the best validation, for evaluate and predict
     last.safetensors       weights of the last validation
     best/step_000400.safetensors  weights of the best validations, with keep_best above 1
     checkpoint.safetensors full state, for --resume
     divergence.json        step, loss and pictures, if the loss was not finite
+    divergence_0.safetensors   the pictures of that step as the network got them
 """
 
 import csv
@@ -25,6 +28,7 @@ from matplotlib.figure import Figure
 
 from segnext.metrics import Metrics
 from segnext.storage import write_atomically
+from segnext.training.environment import ENVIRONMENT
 from segnext.training.planning import FINGERPRINT_FILE, Plan, format_recipe
 from segnext.training.run_files import RunFiles, make_folder
 
@@ -39,6 +43,7 @@ class RunFolder(RunFiles):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.per_class = path / "per_class.csv"
+        self.environment = path / ENVIRONMENT
         self.samples = path / "samples"
         self.contact_sheet = path / "contact_sheet.png"
         make_folder(self.samples, path)
@@ -77,6 +82,9 @@ class RunFolder(RunFiles):
         loss.set(title="training loss", xlabel="step", yscale="log")
         score.plot(*_column(validations, "miou", 100), color="#4c72b0", marker="o", markersize=4)
         score.set(title="validation mIoU [%]", xlabel="step", ylim=(0, 100))
+        seen = [record for record in validations if "train_miou" in record]
+        if seen:
+            score.plot(*_column(seen, "train_miou", 100), color="#8c8c8c", linestyle="--")
         if validations:
             best = max(validations, key=lambda record: record["miou"])
             score.axhline(100 * best["miou"], color="#4c72b0", linewidth=0.8, linestyle=":")

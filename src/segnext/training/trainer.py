@@ -1,12 +1,14 @@
 """The training loop."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 
 from segnext.data import FolderDataset
-from segnext.errors import TrainingError
+from segnext.data.statistics import spread_sample
+from segnext.errors import DataError, TrainingError
 from segnext.inference import score_images
 from segnext.metrics import Metrics, compute_metrics
 from segnext.models import SegmentationModel
@@ -14,8 +16,8 @@ from segnext.spec import ModelSpec
 from segnext.training.average import average_weights
 from segnext.training.checkpoint import Progress
 from segnext.training.display import Display
-from segnext.training.learner import Learner
-from segnext.training.loop import Loop
+from segnext.training.learner import Batch, Learner
+from segnext.training.loop import Clock, Loop
 from segnext.training.run_folder import RunFolder
 from segnext.training.samples import draw_samples
 from segnext.training.sharding import gather_model
@@ -60,6 +62,35 @@ class Trainer(Loop):
         if self.recipe.average_best:
             self._try_average()
 
+    def _step(self, batch: Batch, clock: Clock, trackers: Trackers) -> None:
+        problems = self.processes.join(batch.problems)
+        if problems:
+            self._account_for(problems)
+        super()._step(batch, clock, trackers)
+
+    def _account_for(self, problems: Sequence[str]) -> None:
+        """Tell and log what could not be read and is skipped, or stop.
+
+        Raises:
+            DataError: Names the first file; the steps before are saved.
+        """
+        step, count = self.progress.step, len(problems)
+        if self.recipe.on_bad_sample == "stop":
+            if step > self._saved_step:
+                self._save()
+            more = f" (and {count - 1} more of this batch)" if count > 1 else ""
+            msg = (
+                f"step {step}: {problems[0]}{more}; all steps before are saved: put the file right "
+                f"and go on with --resume {self.folder.path}; with --set on_bad_sample=skip as "
+                f"well, other pictures stand for those that cannot be read"
+            )
+            raise DataError(msg)
+        self.progress.skipped_samples += count
+        if self.processes.is_main:
+            self.folder.append({"kind": "skipped", "step": step, "samples": list(problems)})
+        for problem in problems:
+            self.display.say(f"step {step}: skipped, {problem}")
+
     def _latest_score(self) -> str:
         miou = self.progress.last_miou
         return f"mIoU {miou:.1%}" if miou >= 0 else "mIoU -"
@@ -68,6 +99,9 @@ class Trainer(Loop):
         progress, classes = self.progress, self.spec.classes
         average = gather_model(self.learner.average)
         metrics = self._score(average)
+        train_miou = self._score_training(average)
+        if train_miou is not None:
+            self._watch_gap(train_miou, metrics.miou)
         best = metrics.miou >= progress.best_miou
         progress.last_miou = metrics.miou
         progress.stale = 0 if best else progress.stale + 1
@@ -91,6 +125,8 @@ class Trainer(Loop):
                 )
             },
         }
+        if train_miou is not None:
+            record["train_miou"] = train_miou
         self.folder.append(record)
         trackers.log(record)
         if best:
@@ -116,6 +152,29 @@ class Trainer(Loop):
             msg = "the val split has no labelled pixel to measure anything on"
             raise TrainingError(msg)
         return metrics
+
+    def _score_training(self, model: SegmentationModel) -> float | None:
+        """Return the mIoU on as many training pictures as val has, if overfitting is watched."""
+        recipe, train = self.recipe, self.learner.train
+        if recipe.on_overfit == "ignore":
+            return None
+        spread = spread_sample(len(train), len(self.val))
+        share = [spread[place] for place in self.processes.share(len(spread))]
+        matrix = score_images(model, self.spec, train, indices=share)
+        counts = torch.from_numpy(matrix.counts).to(self.learner.device)
+        return compute_metrics(self.processes.sum(counts).cpu().numpy()).miou
+
+    def _watch_gap(self, train_miou: float, miou: float) -> None:
+        recipe = self.recipe
+        if train_miou - miou <= recipe.overfit_gap:
+            return
+        stops = recipe.on_overfit == "stop"
+        self._ends_early = stops
+        self.display.say(
+            f"step {self.progress.step}: overfitting, mIoU {train_miou:.1%} on training pictures "
+            f"against {miou:.1%} on val, more than overfit_gap {recipe.overfit_gap:.0%} apart; "
+            + ("the run ends here" if stops else "more data, more augmentation or fewer steps help")
+        )
 
     def _save_weights(self, average: SegmentationModel, metrics: Metrics, *, best: bool) -> None:
         spec = self._scored(metrics)

@@ -1,6 +1,5 @@
 """The spec of a model: written where nobody did, read back from a file, held against the model."""
 
-import json
 import math
 
 from segnext import __version__
@@ -14,6 +13,7 @@ from segnext.models import (
     SegmentationModel,
     SegNeXtConfig,
 )
+from segnext.parsing import parse_json
 from segnext.spec import IMAGENET_NORMALIZATION, ModelSpec, Normalization
 
 UNNAMED = "custom"
@@ -67,11 +67,11 @@ def parse_spec(text: str) -> ModelSpec:
     """
     # What a damaged description raises depends on where it broke.
     try:
-        data = json.loads(text)
+        data = parse_json(text)
         written_by = str(data["version"])
         newer = int(written_by.split(".")[0]) > int(__version__.split(".")[0])
         spec = None if newer else ModelSpec.from_dict(data)
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         msg = f"its description is broken ({type(error).__name__}: {error})"
         raise WeightsError(msg) from error
     if spec is None:

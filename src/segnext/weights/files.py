@@ -259,18 +259,29 @@ def _claimed_size(config: SegNeXtConfig | ComposedConfig) -> tuple[int, int]:
     """Return the layers that a configuration lets repeat, and the numbers in its bases."""
     # Magnitudes, lest a negative number hide another.
     if isinstance(config, SegNeXtConfig):
-        return sum(map(abs, config.depths)), abs(config.decoder_width * config.rank)
+        entries = _count_entries(config.to_dict())
+        return sum(map(abs, config.depths)) + entries, abs(config.decoder_width * config.rank)
     decoders: list[tuple[str, Mapping[str, Any]]] = [
         (config.decoder, config.decoder_options),
         *((auxiliary["decoder"], auxiliary) for auxiliary in config.auxiliaries),
     ]
     layers = sum(abs(options.get(name, 0)) for _, options in decoders for name in _REPEATED)
+    layers += _count_entries(config.to_dict())
     bases = sum(
         abs(options.get("width", _LIGHT_HAM_WIDTH) * options.get("rank", _LIGHT_HAM_RANK))
         for name, options in decoders
         if name == "ham"
     )
     return layers, bases
+
+
+def _count_entries(value: Any) -> int:
+    """Count what stands in the lists of a configuration, since each is a module or its size."""
+    if isinstance(value, Mapping):
+        return sum(map(_count_entries, value.values()))
+    return (
+        sum(1 + _count_entries(entry) for entry in value) if isinstance(value, list | tuple) else 0
+    )
 
 
 def _fill(model: SegmentationModel, tensors: Mapping[str, Tensor], path: Path) -> None:

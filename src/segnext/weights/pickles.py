@@ -7,6 +7,7 @@ stand-in; anything else a file asks for is refused by name, before it runs.
 """
 
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -29,6 +30,9 @@ _REPLACED = (
     "numpy.ndarray",
     *(f"numpy.dtypes.{kind}DType" for kind in ("Bool", "Float32", "Float64", "Int32", "Int64")),
 )
+
+# Weights and their average may share what was never trained.
+_MOST_SHARING = 4
 
 
 class _StandIn:
@@ -60,11 +64,61 @@ def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
         raise WeightsError(msg)
     if path.suffix == SUFFIX:
         return load_tensors(path)
+    _check_packing(path)
     content = _unpickle(path)
     if not isinstance(content, Mapping):
         msg = f"{path}: holds a {type(content).__name__}, not a dictionary of weights"
         raise WeightsError(msg)
+    _check_tensors(content, path)
     return content
+
+
+def _check_packing(path: Path) -> None:
+    """Refuse a packed archive: torch writes none, and a few kilobytes may unfold to gigabytes."""
+    if not zipfile.is_zipfile(path):  # older files are no archives
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unfolded = sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # torch says what is wrong with it
+    if unfolded > path.stat().st_size:
+        msg = f"{path}: holds {unfolded:,} bytes in fewer; get or write it again, with torch.save"
+        raise WeightsError(msg)
+
+
+def _check_tensors(content: Mapping[Any, Any], path: Path) -> None:
+    """Refuse tensors that claim more numbers than the file has.
+
+    A view may repeat one number a billion times, or a thousand views share a megabyte; whoever
+    copies them needs the memory.
+    """
+    waiting: list[Any] = [content]
+    seen: set[int] = set()
+    total = 0
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Mapping):
+            waiting += value.values()
+        elif isinstance(value, list | tuple | set):
+            waiting += value
+        elif isinstance(value, torch.Tensor) and _is_plain(value):
+            total += value.numel() * value.element_size()
+    size = path.stat().st_size
+    if total > _MOST_SHARING * size:
+        msg = (
+            f"{path}: its tensors claim {total:,} bytes, the file has {size:,}; save its "
+            f"state_dict anew with torch.save"
+        )
+        raise WeightsError(msg)
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor has storage; others are never copied."""
+    return tensor.layout == torch.strided and not tensor.is_meta
 
 
 def _unpickle(path: Path) -> Any:

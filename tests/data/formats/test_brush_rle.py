@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from brush_strokes import bits, encode_brush, header, literal, pack, run
+from segnext.data.formats import brush_rle
 from segnext.data.formats.brush_rle import BrushStrokes, decode_brush
 from segnext.errors import DataError
 
@@ -29,6 +30,20 @@ def test_bitmaps_come_back(seed: int) -> None:
     bitmap = rng.random((9, 13)) < 0.4
     for packed in (encode_brush(bitmap), encode_brush(bitmap, rng)):
         np.testing.assert_array_equal(BrushStrokes(packed).fill(9, 13), bitmap)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 1.0])
+def test_what_we_pack_comes_back(share: float) -> None:
+    # 4 x 170 x 200 values: more than one block counts.
+    bitmap = np.random.default_rng(0).random((170, 200)) < share
+    packed = brush_rle.encode_brush(bitmap)
+    np.testing.assert_array_equal(decode_brush(packed, 170, 200), bitmap)
+
+
+def test_we_pack_as_label_studio_does() -> None:
+    packed = brush_rle.encode_brush(np.array([[False, True, True]]))
+    counted = "1" + "00" + bits(3, 3) + bits(0, 8) + "1" + "00" + bits(7, 3) + bits(255, 8)
+    assert packed == pack(header(12) + counted)
 
 
 def test_other_lengths_of_values_and_counters() -> None:

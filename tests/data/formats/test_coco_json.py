@@ -105,3 +105,9 @@ def _changed(key: str, place: int, **fields: Any) -> dict[str, Any]:
 def test_malformed_files(tmp_path: Path, values: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         _collect(tmp_path, values)
+
+
+def test_boxes_beyond_all_numbers(tmp_path: Path) -> None:
+    values = content(["a.jpg"], [annotation(1, 3, [], bbox=[0.5, 0, 10**400, 1])])
+    with pytest.raises(DataError, match=r"annotation 1 .number 1.: its bbox is no position"):
+        _collect(tmp_path, values)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as reference
 
-from segnext.data.formats.coco_rle import read_runs, unpack_counts
+from segnext.data.formats.coco_rle import pack_counts, read_runs, unpack_counts
 from segnext.errors import DataError
 
 
@@ -28,6 +28,21 @@ def test_plain_runs_agree_with_pycocotools() -> None:
     packed = reference.frPyObjects(segmentation, 4, 5)
     expected = reference.decode(packed).astype(bool)
     np.testing.assert_array_equal(read_runs(segmentation, 4, 5).fill(4, 5), expected)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.05, 0.5, 1.0])
+@pytest.mark.parametrize("size", [(1, 1), (7, 3), (300, 257)])
+def test_packing_agrees_with_pycocotools(size: tuple[int, int], share: float) -> None:
+    bitmap = _bitmap(3, *size, share)
+    expected = reference.encode(np.asfortranarray(bitmap.astype(np.uint8)))["counts"].decode()
+    flat = np.concatenate([[False], bitmap.T.reshape(-1)])
+    cuts = np.flatnonzero(flat[1:] != flat[:-1])
+    assert pack_counts(np.diff(cuts, prepend=0, append=bitmap.size).tolist()) == expected
+
+
+@given(st.lists(st.integers(0, 10**8), max_size=12))
+def test_packed_counts_come_back(counts: list[int]) -> None:
+    assert unpack_counts(pack_counts(counts)).tolist() == counts
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))

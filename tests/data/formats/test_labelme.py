@@ -191,3 +191,11 @@ def test_detection(tmp_path: Path, place: str) -> None:
     save_picture(tmp_path / "images/a.jpg")
     save_picture(tmp_path / "masks/a.png")
     assert not detect(tmp_path)
+
+
+@pytest.mark.parametrize("name", [".", "..", "a" * 5000, "a\0b"])
+def test_pictures_of_names_that_none_can_have(tmp_path: Path, name: str) -> None:
+    _save(tmp_path / "a.json", _box("car", 0, 0, 2, 2))
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"imagePath": name}))
+    assert read(tmp_path).masks is not None

@@ -263,7 +263,7 @@ def test_training_streams_through_a_cache_that_holds_a_part(
         shards=train.shards,
     )
     loader = build_train_loader(stream, batch_size=4, num_workers=num_workers)
-    assert sum(len(masks) for _, masks in loader) == 36
+    assert sum(len(masks) for _, masks, _ in loader) == 36
     # Threads that still fetch ahead must not be there when the next test forks its workers.
     for thread in threading.enumerate():
         if thread.name.startswith("fetch "):

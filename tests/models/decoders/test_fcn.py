@@ -17,5 +17,5 @@ def test_layers() -> None:
     assert len(FCN(CHANNELS, 2, width=8).convs) == 2
     auxiliary = FCN(CHANNELS, 2, width=8, convs=1, concat_input=False)
     assert auxiliary.fuse is None
-    with pytest.raises(UsageError, match="convs must be at least 1, got 0"):
+    with pytest.raises(UsageError, match="convs must lie between 1 and 100, got 0"):
         FCN(CHANNELS, 2, convs=0)

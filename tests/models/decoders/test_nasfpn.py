@@ -36,7 +36,7 @@ def test_a_repeat_keeps_the_sizes_and_reads_every_level(size: tuple[int, int]) -
 def test_strides_double() -> None:
     with pytest.raises(UsageError, match=r"maps of doubling strides, the encoder has \(4, 8, 8, 8"):
         NASFPN(CHANNELS, 2).output_stride((4, 8, 8, 8))
-    with pytest.raises(UsageError, match="repeats must be at least 1 and head_convs 0"):
+    with pytest.raises(UsageError, match="repeats must lie between 1 and 100 and head_convs"):
         NASFPN(CHANNELS, 2, repeats=0)
 
 

@@ -11,6 +11,7 @@ from segnext.classes import Classes
 from segnext.data.arrangement import Arrangement
 from segnext.data.containers.paths import is_file, read_text
 from segnext.data.taxonomy import VOID_NAMES, Taxonomy
+from segnext.parsing import parse_yaml
 
 # In the order in which colours that count for nothing are named.
 VOID_ORDER = tuple(sorted(VOID_NAMES, key=lambda name: (name != "void", name)))
@@ -74,7 +75,7 @@ def _find_description(arranged: Arrangement, source: Path) -> tuple[Path, dict[s
     """Return where the data.yaml is or would be, and what it says or should say at least."""
     path = source if source.suffix.lower() in (".yaml", ".yml") else source / "data.yaml"
     if is_file(path):
-        content = yaml.safe_load(read_text(path))
+        content = parse_yaml(read_text(path))
         assert isinstance(content, dict)  # it was read before
         return path, content
     kind = arranged.format or "folder"

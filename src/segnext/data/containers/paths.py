@@ -1,13 +1,15 @@
 """Files in folders and in archives, by one kind of path.
 
 A path may lead into a `.zip` or `.tar` file as if that were a folder: `roads.zip/images/1.jpg`;
-into a shard in object storage by its index, `train-000000.tar.shard/0001.jpg`; and into a file of
-rows, `data-00000-of-00001.arrow/17/image`. Whoever lists folders or reads bytes does it through
+into a shard in object storage by its index, `train-000000.tar.shard/0001.jpg`; into a file of
+rows, `data-00000-of-00001.arrow/17/image`; and into an index of windows of large rasters,
+`maps.windows/ortho_0_512_0_512.tif`. Whoever lists folders or reads bytes does it through
 this module and needs to know nothing more; paths stay plain `pathlib.Path`, so they print, sort
 and travel to worker processes as always. Nothing is ever unpacked to disk.
 """
 
 import contextlib
+import errno
 import functools
 import os
 import stat
@@ -17,15 +19,21 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from segnext.data.containers.archives import Container, TarArchive, ZipArchive
+from segnext.data.containers.map_windows import MapWindows
 from segnext.data.containers.rows import ArrowRows
 from segnext.data.containers.shards import RemoteShard
 from segnext.errors import DataError
 
+# What it means if a path cannot be looked up, other than that it may not.
+_NOTHING_THERE = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP, errno.ENAMETOOLONG}
+)
 _OPENERS: dict[str, Callable[[Path], Container]] = {
     ".zip": ZipArchive,
     ".tar": TarArchive,
     ".shard": RemoteShard,
     ".arrow": ArrowRows,
+    ".windows": MapWindows,
 }
 
 
@@ -37,7 +45,7 @@ def is_folder(path: Path) -> bool:
     """
     place = _find(path)
     if place is None:
-        return path.is_dir()
+        return _is(path, stat.S_ISDIR)
     # An archive is not opened to learn this: it may be one of a thousand beside each other.
     return not place.inner or place.inner in place.opened.entries
 
@@ -46,8 +54,20 @@ def is_file(path: Path) -> bool:
     """Tell whether a path is a file, on disk or inside an archive; an archive itself is not."""
     place = _find(path)
     if place is None:
-        return path.is_file()
+        return _is(path, stat.S_ISREG)
     return bool(place.inner) and place.inner in place.opened.members
+
+
+def _is(path: Path, kind: Callable[[int], bool]) -> bool:
+    """Tell what lies on disk; names come from files, and may be none that a disk can have."""
+    try:
+        return kind(path.stat().st_mode)
+    except ValueError:  # holds a zero byte
+        return False
+    except OSError as error:
+        if error.errno in _NOTHING_THERE:
+            return False
+        raise
 
 
 def list_folder(folder: Path) -> list[Path]:

@@ -21,6 +21,7 @@ from segnext.data.datasets.registry import DATASETS
 from segnext.data.layout import Layout
 from segnext.data.preparation import run_tasks
 from segnext.errors import DataError, UsageError, describe_unknown
+from segnext.parsing import parse_json, parse_yaml
 from segnext.storage import write_atomically
 
 # Has labels but no masks, so it is no known data set like the others.
@@ -161,7 +162,7 @@ def _check_out(out: Path, wanted: Mapping[str, Any]) -> None:
     if not marker.is_file():
         return
     try:
-        content = json.loads(marker.read_text(encoding="utf-8"))
+        content = parse_json(marker.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         content = None
     if content != wanted:
@@ -175,8 +176,8 @@ def _check_out(out: Path, wanted: Mapping[str, Any]) -> None:
 def _says_already(path: Path, described: Mapping[str, Any]) -> bool:
     """Tell whether a data.yaml says all this, and perhaps more that somebody added."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        content = parse_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return False
     keys = ("path", "format", "options")
     return isinstance(content, dict) and all(content.get(key) == described.get(key) for key in keys)

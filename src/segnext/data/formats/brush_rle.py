@@ -22,6 +22,10 @@ import numpy.typing as npt
 from segnext.data.shapes import Region
 from segnext.errors import DataError
 
+# As Label Studio's own encoder has them.
+_COUNTER_BITS = (3, 4, 8, 16)
+_LONGEST = 1 << 16
+
 
 @dataclass(frozen=True)
 class BrushStrokes:
@@ -40,6 +44,27 @@ class BrushStrokes:
             DataError: The stream is broken, or made for a picture of another size.
         """
         return decode_brush(self.packed, height, width)
+
+
+def encode_brush(inside: Region) -> bytes:
+    """Encode (H, W), true where a pixel is labelled, as white pixels on nothing."""
+    flat = np.concatenate([[False], inside.reshape(-1), [False]])
+    edges = np.flatnonzero(flat[1:] != flat[:-1])
+    # Runs of pixels outside, inside, outside and so on; the first and last may be empty.
+    lengths = np.diff(edges, prepend=0, append=inside.size) * 4
+    stream = [_bits(4 * inside.size, 32), _bits(7, 5)]
+    stream += [_bits(size - 1, 4) for size in _COUNTER_BITS]
+    for place, length in enumerate(lengths.tolist()):
+        value = _bits(255 * (place % 2), 8)
+        for start in range(0, length, _LONGEST):
+            count = min(_LONGEST, length - start) - 1
+            which = next(n for n, size in enumerate(_COUNTER_BITS) if count < 1 << size)
+            stream += ["1", _bits(which, 2), _bits(count, _COUNTER_BITS[which]), value]
+    return np.packbits(np.frombuffer("".join(stream).encode(), np.uint8) - ord("0")).tobytes()
+
+
+def _bits(number: int, count: int) -> str:
+    return format(number, f"0{count}b")
 
 
 def decode_brush(packed: bytes, height: int, width: int) -> Region:

@@ -145,7 +145,11 @@ def _read_box(box: Any) -> list[float]:
     if not numbers or not all(isinstance(value, int | float) for value in box):
         msg = f"has no segmentation, and its bbox is no x, y, width, height: {box!r}"
         raise DataError(msg)
-    left, top, width, height = box
+    try:
+        left, top, width, height = map(float, box)
+    except OverflowError:
+        msg = "its bbox is no position in a picture"
+        raise DataError(msg) from None
     return [left, top, left + width, top, left + width, top + height, left, top + height]
 
 

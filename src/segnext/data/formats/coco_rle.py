@@ -6,7 +6,7 @@ number and, as bit 5, whether another group follows; bit 4 of the last group is 
 fourth number on, what is stored is the difference to the number two places before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,22 @@ def read_runs(segmentation: Mapping[str, Any], height: int, width: int) -> Runs:
         msg = f"its run lengths do not add up to the {pixels:,} pixels of the picture"
         raise DataError(msg)
     return Runs(lengths, height, width, by_columns=True)
+
+
+def pack_counts(counts: Iterable[int]) -> str:
+    """Pack run lengths as text."""
+    numbers = list(counts)
+    text = []
+    for place, number in enumerate(numbers):
+        rest = number - numbers[place - 2] if place > 2 else number
+        while True:
+            group, rest = rest & 31, rest >> 5
+            # The last group's bit 4 says what the bits above it would be.
+            if rest == (-1 if group & 16 else 0):
+                text.append(chr(group + 48))
+                break
+            text.append(chr((group | 32) + 48))
+    return "".join(text)
 
 
 def unpack_counts(text: str) -> Counts:

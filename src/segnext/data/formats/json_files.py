@@ -1,12 +1,12 @@
 """JSON written by strangers: read whole, or looked at from its head."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from segnext.data.containers.paths import file_size, read_bytes, read_text
 from segnext.data.headers import MAX_FILE_BYTES
 from segnext.errors import DataError
+from segnext.parsing import parse_json
 
 # Inside an archive the head costs as much as the whole; detection has to stay cheap.
 _MOST_PACKED = 64 << 20
@@ -28,10 +28,7 @@ def read_json(path: Path) -> Any:
         raise DataError(msg)
     text = read_text(path)
     try:
-        return json.loads(text)
-    except RecursionError:
-        msg = f"{path}: is nested too deeply to be annotations"
-        raise DataError(msg) from None
+        return parse_json(text)
     except ValueError as error:
         msg = f"{path}: is no valid JSON ({error}); copy or export it again"
         raise DataError(msg) from None

@@ -135,7 +135,7 @@ def _find_picture(
     path: Path, name: str, root: Path, index: PictureIndex, content: dict[str, object]
 ) -> Path:
     """Find the picture of a file: beside it, or where folders are named alike."""
-    beside = path.with_name(name.replace("\\", "/").rsplit("/", 1)[-1] or path.name)
+    beside = path.parent / (name.replace("\\", "/").rsplit("/", 1)[-1] or path.name)
     if beside.suffix.lower() in IMAGE_SUFFIXES and is_file(beside):
         return beside
     folder = path.relative_to(root).parent

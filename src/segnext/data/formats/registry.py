@@ -9,6 +9,7 @@ from segnext.data.formats.format import Format as Format
 from segnext.data.formats.hugging_face import FORMAT as HUGGING_FACE
 from segnext.data.formats.label_studio import FORMAT as LABEL_STUDIO
 from segnext.data.formats.labelme import FORMAT as LABELME
+from segnext.data.formats.maps import FORMAT as MAPS
 from segnext.data.formats.roboflow import FORMAT as ROBOFLOW
 from segnext.data.formats.webdataset import FORMAT as WEBDATASET
 from segnext.data.formats.yolo import FORMAT as YOLO
@@ -25,6 +26,7 @@ _FORMATS: tuple[Format, ...] = (
     ROBOFLOW,
     HUGGING_FACE,
     WEBDATASET,
+    MAPS,
 )
 
 FORMATS: dict[str, Format] = {entry.name: entry for entry in _FORMATS}

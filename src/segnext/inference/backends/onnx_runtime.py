@@ -59,7 +59,11 @@ class OnnxRunner(Runner):
             reason = " ".join(str(error).split())[:200]
             msg = f"{path}: ONNX Runtime cannot load it ({reason})"
             raise WeightsError(msg) from error
-        self._input = self._session.get_inputs()[0].name
+        inputs = self._session.get_inputs()
+        if not inputs:
+            msg = f"{path}: takes no input, so it is no model of pictures"
+            raise WeightsError(msg)
+        self._input = inputs[0].name
         description = None
         if channels is None:
             properties = self._session.get_modelmeta().custom_metadata_map

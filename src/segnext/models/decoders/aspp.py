@@ -11,11 +11,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from segnext.errors import UsageError
 from segnext.models.decoders.decoder import ConvNorm, resize_to, separable
 
 # The first rate stands for a 1x1; the paper doubles the others at half the stride.
 RATES_AT_8 = (1, 12, 24, 36)
 RATES_AT_16 = (1, 6, 12, 18)
+
+# Beyond it a dilated kernel sees nothing but its own padding, which takes memory all the same.
+_MOST_RATE = 256
 
 
 class ASPP(nn.Module):
@@ -37,6 +41,9 @@ class ASPP(nn.Module):
         use_separable: bool = False,
     ) -> None:
         super().__init__()
+        if not all(1 <= rate <= _MOST_RATE for rate in rates):
+            msg = f"rates must lie between 1 and {_MOST_RATE}, got {tuple(rates)}"
+            raise UsageError(msg)
         self.pooling = ConvNorm(in_channels, width)
         self.branches = nn.ModuleList(
             _build_branch(in_channels, width, rate, use_separable=use_separable) for rate in rates

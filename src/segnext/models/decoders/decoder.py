@@ -12,6 +12,8 @@ from segnext.errors import UsageError
 from segnext.models.layers import ChannelDropout, conv1x1, init_conv_weights
 
 STAGES = 4
+# Of a kind in a row. A hostile configuration would be built for hours.
+MOST_CONVS = 100
 CLASSIFIER_STD = 0.01
 
 

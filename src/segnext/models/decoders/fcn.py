@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from segnext.errors import UsageError
-from segnext.models.decoders.decoder import ConvNorm, Decoder
+from segnext.models.decoders.decoder import MOST_CONVS, ConvNorm, Decoder
 
 
 class FCN(Decoder):
@@ -44,8 +44,8 @@ class FCN(Decoder):
         dropout: float = 0.1,
     ) -> None:
         super().__init__(num_classes, width, stage=stage, dropout=dropout)
-        if convs < 1:
-            msg = f"convs must be at least 1, got {convs}"
+        if not 1 <= convs <= MOST_CONVS:
+            msg = f"convs must lie between 1 and {MOST_CONVS}, got {convs}"
             raise UsageError(msg)
         channels = in_channels[stage - 1]
         self.convs = nn.Sequential(

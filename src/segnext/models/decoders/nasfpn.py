@@ -25,7 +25,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from segnext.errors import UsageError
-from segnext.models.decoders.decoder import ConvNorm, Decoder, check_statistics, resize_to
+from segnext.models.decoders.decoder import (
+    MOST_CONVS,
+    ConvNorm,
+    Decoder,
+    check_statistics,
+    resize_to,
+)
 from segnext.models.layers import conv1x1, depthwise
 
 LEVELS = (3, 4, 5, 6, 7)
@@ -131,8 +137,11 @@ class NASFPN(Decoder):
         dropout: float = 0.1,
     ) -> None:
         super().__init__(num_classes, width, stage=1, dropout=dropout)
-        if repeats < 1 or head_convs < 0:
-            msg = f"repeats must be at least 1 and head_convs 0, got {repeats} and {head_convs}"
+        if not (1 <= repeats <= MOST_CONVS and 0 <= head_convs <= MOST_CONVS):
+            msg = (
+                f"repeats must lie between 1 and {MOST_CONVS} and head_convs between 0 and "
+                f"{MOST_CONVS}, got {repeats} and {head_convs}"
+            )
             raise UsageError(msg)
         self.laterals = nn.ModuleList(_conv_norm(channels, width) for channels in in_channels[1:])
         self.cells = nn.Sequential(*(MergingCells(width) for _ in range(repeats)))

@@ -11,7 +11,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from segnext.errors import UsageError
 from segnext.models.decoders.decoder import ConvNorm, Decoder, resize_to
+
+# Along a side. Beyond it a grid takes more memory than the map it is taken of.
+_MOST_CELLS = 64
 
 
 class PyramidPooling(nn.Module):
@@ -91,6 +95,9 @@ class UPerNet(Decoder):
         dropout: float = 0.1,
     ) -> None:
         super().__init__(num_classes, width, stage=1, dropout=dropout)
+        if not all(1 <= grid <= _MOST_CELLS for grid in grids):
+            msg = f"grids must lie between 1 and {_MOST_CELLS} cells, got {tuple(grids)}"
+            raise UsageError(msg)
         self.pooling = PyramidPooling(in_channels[-1], width, grids=grids)
         self.laterals = nn.ModuleList(ConvNorm(channels, width) for channels in in_channels[:-1])
         self.smooth = nn.ModuleList(ConvNorm(width, width, 3) for _ in in_channels[:-1])

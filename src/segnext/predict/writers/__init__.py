@@ -1,0 +1,1 @@
+"""Masks as the files of annotation programs, one format a file."""

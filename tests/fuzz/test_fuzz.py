@@ -1,0 +1,87 @@
+"""A few inputs for every reader, always the same ones; `fuzz.run` tries as many as time allows."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from fuzz import data_targets, model_targets
+from fuzz.mutator import Mutator, encode_json, mend_png
+from fuzz.run import find_target, fuzz_in_child
+from fuzz.target import Target
+
+TESTS = Path(__file__).resolve().parents[1]
+SOURCE = TESTS.parent / "src"
+INPUTS = 12
+TARGETS = (*data_targets.TARGETS, *model_targets.TARGETS)
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_only_our_errors_leave_a_reader(target: Target, tmp_path: Path) -> None:
+    seeds = target.seeds()
+    target.prepare(tmp_path)
+    for number in range(INPUTS):
+        target.try_input(tmp_path, target.make_input(seeds, number))
+
+
+def test_seeds_are_taken(tmp_path: Path) -> None:
+    """Otherwise nothing but the first check of a reader would be tried."""
+    for target in TARGETS:
+        folder = tmp_path / target.name
+        folder.mkdir()
+        target.prepare(folder)
+        encode = target.encode or bytes
+        assert any([target.try_input(folder, encode(seed)) for seed in target.seeds()]), target.name
+
+
+def test_inputs_are_the_same_every_time() -> None:
+    target = find_target("coco")
+    first, second = (target.make_input(target.seeds(), 5) for _ in range(2))
+    assert first == second
+    assert first != target.make_input(target.seeds(), 6)
+
+
+def test_json_that_no_writer_would_write() -> None:
+    text = encode_json({"a": "@deep@", "b": "@digits@", "c": "\ud800"})
+    assert text.startswith(b'{"a": [[[[')
+    assert b"9" * 5000 in text
+    assert json.loads(text[text.index(b'"c"') - 1 :].replace(b" ", b"{", 1))["c"] == "\ud800"
+
+
+def test_checksums_hold_again() -> None:
+    seed = find_target("png").seeds()[0]
+    assert mend_png(seed) == seed
+    changed = Mutator(3).change_bytes(seed, [seed])
+    assert changed != seed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of processes are Linux's")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("raise", "KeyError at "),
+        ("hang", "hang at "),
+        ("die", "exit 3 at "),
+        ("grow", "MemoryError at "),
+    ],
+)
+def test_findings_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (SOURCE, TESTS))))
+    cpu_s = 0.2 if name == "hang" else 5.0
+    found = fuzz_in_child(name, 0.5, tmp_path, cpu_s=cpu_s, memory=64 << 20)
+    (finding,) = found["findings"]
+    assert finding.startswith(message)
+    assert 1 <= found["findings"][finding]["count"] <= found["tried"]
+    assert list(tmp_path.glob("finding-*"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of processes are Linux's")
+def test_refusals_are_no_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (SOURCE, TESTS))))
+    found = fuzz_in_child("refuse", 0.5, tmp_path)
+    assert found["tried"] > 0
+    assert not found["findings"]
