@@ -15,7 +15,7 @@ from pages import COMMANDS, PAGES, PYTHON, ROOT, is_run, logical_lines, read_blo
 
 README = ROOT / "README.md"
 # What begins a command, in a block that says no language.
-_PROGRAMS = re.compile(r"(segnext|pip|python|torchrun|accelerate|make|curl|docker) ")
+_PROGRAMS = re.compile(r"(\w+=\S* )*(segnext|pip|python|torchrun|accelerate|make|curl|docker) ")
 _NEED_KNOWN = {"datasets.md", "protocols.md", "recipes.md", "submissions.md"}
 
 
