@@ -7,7 +7,7 @@ from typing import Any
 from mkdocs.structure.files import File
 
 # Pages whose text stands at the root of the repository, where people and hosts look for it.
-_FROM_ROOT = {"security.md": "SECURITY.md", "changelog.md": "CHANGELOG.md"}
+_FROM_ROOT = {"security_policy.md": "SECURITY.md", "changelog.md": "CHANGELOG.md"}
 _OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+[^)]+\)")
 
 

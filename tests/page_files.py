@@ -41,7 +41,8 @@ SMALL_CLASSIFIER = {
 def make_files(folder: Path, weights: Path) -> Path:
     """Write everything that a reader is supposed to have."""
     write_scenes(folder / "roads", train=6, val=2, test=2, width=96, height=64)
-    shutil.copytree(folder / "roads", folder / "camvid")
+    for copy in ("camvid", "ade"):
+        shutil.copytree(folder / "roads", folder / copy)
     for split, photos in (("test", "photos"), ("val", "frames")):
         shutil.copytree(folder / "roads" / split / "images", folder / photos)
     with Image.open(folder / "photos" / "scene_00000.png") as picture:
@@ -51,6 +52,7 @@ def make_files(folder: Path, weights: Path) -> Path:
         path = folder / f"{name}.safetensors"
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(weights, path)
+    np.zeros((2048, 1024, 3), np.uint8).tofile(folder / "map.raw")
     film = cv2.VideoWriter(str(folder / "drive.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (96, 64))
     for picture in sorted((folder / "frames").iterdir()):
         film.write(cv2.imread(str(picture)))
@@ -63,6 +65,8 @@ def make_files(folder: Path, weights: Path) -> Path:
 def make_known(folder: Path) -> Path:
     """Write known data sets of a few pictures, as published."""
     write_ade20k(folder)
+    name = "ADEChallengeData2016"
+    shutil.make_archive(str(folder / name), "zip", root_dir=folder, base_dir=name)
     write_cityscapes(folder / "cityscapes")
     write_pascal_voc(folder)
     test = folder / "cityscapes/leftImg8bit/test/bonn/bonn_000000_000019_leftImg8bit.png"

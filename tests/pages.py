@@ -21,7 +21,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMANDS, PYTHON = {"bash", "sh", "console"}, {"python"}
 
 # Stands before a block that is not run, with the reason.
-_EXCEPTION = re.compile(r"<!-- not run: (?P<reason>.+?) -->\s*\Z", re.DOTALL)
+_EXCEPTION = re.compile(r"<!-- not run: (?P<reason>[^>]+) -->\s*\Z")
 _BLOCK = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^ *```$", re.M | re.S)
 # What pages call the files that readers have.
 _NAMES = {
@@ -52,7 +52,7 @@ class Block:
     exception: str
 
     def __str__(self) -> str:
-        return f"{self.page.relative_to(ROOT)}:{self.line}"
+        return f"{self.page.name}:{self.line}"
 
 
 def read_blocks(page: Path) -> list[Block]:

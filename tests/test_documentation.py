@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from page_files import make_files, make_known, shorten_training
 from pages import COMMANDS, PAGES, PYTHON, ROOT, is_run, logical_lines, read_blocks, run_block
 
 README = ROOT / "README.md"
 # What begins a command, in a block that says no language.
-_PROGRAMS = re.compile(r"(segnext|pip|python|torchrun|accelerate|make|curl|docker) ")
+_PROGRAMS = re.compile(r"(\w+=\S* )*(segnext|pip|python|torchrun|accelerate|make|curl|docker) ")
 _NEED_KNOWN = {"datasets.md", "protocols.md", "recipes.md", "submissions.md"}
 
 
@@ -33,6 +34,7 @@ def folder(tmp_path: Path, files: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     shutil.copytree(files, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("SEGNEXT_CACHE", str(tmp_path / "cache"))
     shorten_training(monkeypatch)
     return tmp_path
 
@@ -50,6 +52,7 @@ def test_code_runs(page: Path, folder: Path) -> None:
         warnings.simplefilter("ignore")
         for block in filter(is_run, read_blocks(page)):
             run_block(block, names)
+    torch.set_num_threads(1)  # some pages ask for two
     if page == README:
         assert (folder / "predictions" / "masks" / "scene_00000.png").exists()
         assert (folder / "predictions-python" / "masks" / "prediction.png").exists()
@@ -63,6 +66,33 @@ def test_code_says_its_language(page: Path) -> None:
         if block.language not in COMMANDS | PYTHON:
             first = (logical_lines(block.code) or [""])[0]
             assert not _PROGRAMS.match(first), f"{block}: tag commands as bash"
+
+
+def test_an_exception_is_for_the_next_block_alone(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "<!-- not run: needs a GPU -->\n```bash\none\n```\n\n"
+        "```bash\ntwo \\\n  more  # why\n# only a comment\n```\n"
+        "<!-- not run: hours -->\n```python\nthree\n```\n```text\nfour\n```\n"
+    )
+    blocks = read_blocks(page)
+    assert [block.exception for block in blocks] == ["needs a GPU", "", "hours", ""]
+    assert [is_run(block) for block in blocks] == [False, True, False, False]
+    assert [block.line for block in blocks] == [2, 6, 11, 14]
+    assert logical_lines(blocks[1].code) == ["two    more  # why"]
+
+
+@pytest.mark.slow
+def test_code_that_fails_is_noticed(folder: Path) -> None:
+    page = folder / "page.md"
+    page.write_text(
+        "```bash\nsegnext evaluate nothing.safetensors roads\n```\n"
+        '```bash\npip install "segnext[magic]"\n```\n```bash\nfalse | true\n```\n'
+        "```python\nassert 1 == 2\n```\n"
+    )
+    for block in read_blocks(page):
+        with pytest.raises((AssertionError, pytest.fail.Exception)):
+            run_block(block, {})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)

@@ -54,7 +54,7 @@ def test_search_works_without_a_server(site: Path) -> None:
 @pytest.mark.slow
 def test_docstrings_and_pages_from_the_root_are_there(site: Path) -> None:
     assert "Build a model with new weights." in (site / "api.html").read_text(encoding="utf-8")
-    assert "Security policy" in (site / "security.html").read_text(encoding="utf-8")
+    assert "Security policy" in (site / "security_policy.html").read_text(encoding="utf-8")
     assert "Keep a Changelog" in (site / "changelog.html").read_text(encoding="utf-8")
     assert not list(site.rglob("*.py"))
 
