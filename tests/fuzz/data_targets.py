@@ -67,23 +67,28 @@ def _tiffs() -> list[bytes]:
         file = io.BytesIO()
         tifffile.imwrite(file, PHOTO, photometric="rgb", **kind)
         found.append(file.getvalue())
-    for pixels in (ids(0, 1), np.zeros((8, 9, 5), np.uint16), np.zeros((3, 8, 9), np.uint8)):
+    others: list[tuple[Any, dict[str, str]]] = [
+        (ids(0, 1), {}),
+        (np.zeros((8, 9, 5), np.uint16), {"planarconfig": "contig"}),
+        (np.zeros((3, 8, 9), np.uint8), {"planarconfig": "separate"}),
+    ]
+    for pixels, layout in others:
         file = io.BytesIO()
-        tifffile.imwrite(file, pixels)
+        tifffile.imwrite(file, pixels, photometric="minisblack", **layout)
         found.append(file.getvalue())
     return found
 
 
 def _read_picture(folder: Path, name: str) -> None:
-    for read in (partial(read_image, channels=3), read_stored):
+    refused = []
+    readers = (partial(read_image, channels=3), read_stored)
+    for read in readers:
         try:
             read(folder / name)
         except SegnextError as error:
-            refused = error
-        else:
-            refused = None
-    if refused is not None:
-        raise refused
+            refused.append(error)
+    if len(refused) == len(readers):
+        raise refused[0]
 
 
 def _picture(suffix: str, seeds: Callable[[], Sequence[bytes]], **options: Any) -> Target:

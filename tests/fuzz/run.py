@@ -101,7 +101,9 @@ def _limit() -> None:
 
 
 def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # Not ru_maxrss, which begins with what the process that started this one once held.
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def _note(state: dict[str, Any], folder: Path, number: int, data: bytes, error: Exception) -> None:

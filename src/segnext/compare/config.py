@@ -147,6 +147,7 @@ def read_compare_config(source: str | Path, changes: Mapping[str, Any]) -> Compa
         if not isinstance(values.get(name) or kind(), kind):
             msg = f"{source}: {name} is {values[name]!r}, not a {kind.__name__}"
             raise UsageError(msg)
+    _check_entries(values, source)
     return _build(_change(values, changes), source)
 
 
@@ -168,12 +169,15 @@ def _select(systems: Iterable[Any], kept: Iterable[str]) -> list[Any]:
     return [named[name] for name in kept]
 
 
-def _build(values: dict[str, Any], source: str | Path) -> CompareConfig:
+def _check_entries(values: dict[str, Any], source: str | Path) -> None:
     strange = next((name for name in values if name not in CompareConfig.model_fields), None)
     if strange is not None:
         problem = describe_unknown("entry", str(strange), CompareConfig.model_fields)
         msg = f"{source}: {strange}: {problem}"
         raise UsageError(msg)
+
+
+def _build(values: dict[str, Any], source: str | Path) -> CompareConfig:
     try:
         return CompareConfig(**values)
     except ValidationError as error:

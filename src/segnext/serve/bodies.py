@@ -21,6 +21,11 @@ class _InMemory(MultiPartParser):
 
     spool_max_size = 1 << 40
 
+    def close(self) -> None:
+        """Close all files, also that of a part which a body that ends too early left open."""
+        for file in self._files_to_close_on_error:
+            file.close()
+
 
 async def read_picture(request: Request, *, max_body: int, max_bytes: int) -> bytes | str:
     """Read what a client sent.
@@ -128,7 +133,7 @@ async def _read_form(request: Request, chunks: AsyncIterator[bytes]) -> bytes | 
         if isinstance(image, UploadFile) and url is None:
             return await image.read()
     finally:
-        await form.close()
+        parser.close()
     if isinstance(url, str) and image is None:
         return url
     raise RefusalError(400, "the form needs one part: image, a file, or url")
