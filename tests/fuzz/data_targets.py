@@ -220,11 +220,12 @@ def _archives() -> list[bytes]:
         found.append(file.getvalue())
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as tar:
-        for name, pixels in (("images/a.png", PHOTO), ("masks/a.png", ids(0, 1))):
+        for kind, pixels in (("images", PHOTO), ("masks", ids(0, 1))):
             data = _encode(".png", pixels)
-            about = tarfile.TarInfo(name)
-            about.size = len(data)
-            tar.addfile(about, io.BytesIO(data))
+            for index in range(2):
+                about = tarfile.TarInfo(f"{kind}/{index}.png")
+                about.size = len(data)
+                tar.addfile(about, io.BytesIO(data))
     return [*found, file.getvalue()]
 
 
