@@ -4,19 +4,22 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+import segnext
 from fuzz.mutator import dump_json, encode_json, encode_yaml
 from fuzz.target import NUMBERS, YAML_TOKENS, Target
-from segnext.classification.files import load_classifier
+from segnext.classification.files import ClassifierSpec, load_classifier
 from segnext.compare.config import read_compare_config
 from segnext.compare.running import read_run as read_compared
+from segnext.errors import SegnextError
 from segnext.inference.description import GraphDescription, parse_description
-from segnext.models import create_model
+from segnext.models import create_classifier, create_model
 from segnext.training.arguments import read_config
 from segnext.training.checkpoint import read_about
 from segnext.training.config import build_config
@@ -91,6 +94,19 @@ def _weights() -> list[Any]:
         shapes = {key: list(value.shape) for key, value in model.state_dict().items()}
         found.append({"spec": json.loads(json.dumps(about)), "shapes": shapes})
     return found
+
+
+def _classifiers() -> list[Any]:
+    options = {name: value for name, value in TINY.items() if name != "rank"}
+    with torch.device("meta"):
+        model = create_classifier("mscan_tiny", num_classes=2, **options)
+    names = ("a", "b")
+    spec = ClassifierSpec(
+        "mscan_tiny", model.config.to_dict(), names, names, version=segnext.__version__
+    )
+    about = spec.to_model_spec().to_dict()
+    shapes = {key: list(value.shape) for key, value in model.state_dict().items()}
+    return [{"spec": json.loads(json.dumps(about)), "shapes": shapes}]
 
 
 def _safetensors(metadata: Callable[[Any], dict[str, str]], tree: Any) -> bytes:
@@ -169,7 +185,9 @@ def _checkpoints() -> list[bytes]:
 
 
 def _read_pth(folder: Path) -> None:
-    build_from_state_dict(convert_state_dict(read_checkpoint(folder / "weights.pth")))
+    content = read_checkpoint(folder / "weights.pth")
+    with suppress(SegnextError):  # a seed with all tensors of a network would be too large
+        build_from_state_dict(convert_state_dict(content))
 
 
 def _descriptions() -> list[Any]:
@@ -256,7 +274,7 @@ TARGETS = (
         "classifier",
         "w.safetensors",
         lambda folder: load_classifier(folder / "w.safetensors"),
-        _weights,
+        _classifiers,
         partial(_safetensors, _classifier_metadata),
     ),
     Target("pth", "weights.pth", _read_pth, _checkpoints),
