@@ -21,9 +21,10 @@ def test_shards_of_a_folder(scene_weights: Path, scenes: Path, tmp_path: Path) -
     assert "part 0/2: " in results[0].stdout
     assert "1 failed:" in results[0].stderr + results[1].stderr
     assert len(list((tmp_path / "out" / "masks").rglob("*.png"))) == 3
-    assert {path.name for path in (tmp_path / "out" / "manifest").iterdir()} == {
-        "shard-00000-of-00002.jsonl", "shard-00001-of-00002.jsonl",
-    }  # fmt: skip
+    # A part without pictures, which may happen with so few, leaves no manifest.
+    manifests = {path.name for path in (tmp_path / "out" / "manifest").iterdir()}
+    assert manifests
+    assert manifests <= {f"shard-0000{index}-of-00002.jsonl" for index in range(2)}
     again = call(*options, "--engine", "local", "--on-error", "stop")
     assert again.exit_code == 1
     assert "broken.png" in again.stderr

@@ -170,7 +170,7 @@ def _zip_pickle(data: bytes) -> bytes:
         archive.writestr("x/data.pkl", data)
         archive.writestr("x/byteorder", "little")
         for index in range(3):
-            archive.writestr(f"x/data/{index}", bytes(64))
+            archive.writestr(f"x/data/{index}", bytes(sizes[index]))
         archive.writestr("x/version", "3\n")
     return file.getvalue()
 

@@ -62,6 +62,7 @@ _FREE = {
     "alias",
     "arange",
     "as_strided_",
+    "bitwise_and",
     "cat",
     "clone",
     "constant_pad_nd",
@@ -69,10 +70,13 @@ _FREE = {
     "detach",
     "device",
     "empty",
-    "eq",  # of positions' numbers, known beforehand
+    "eq",  # this and other comparisons are of positions' numbers, known beforehand
     "expand",
     "eye",
+    "floor_divide",
+    "ge",
     "index_select",
+    "lt",
     "masked_fill",
     "permute",
     "select",

@@ -29,7 +29,7 @@ ShardOption = Annotated[
 Engine = Annotated[
     str | None,
     typer.Option(
-        help="local: this process; ray: workers of Ray Data; needs segnext[ray].",
+        help="local: this process; ray: workers of Ray Data; needs the extra ray.",
         rich_help_panel=BULK,
     ),
 ]
