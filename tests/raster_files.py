@@ -1,18 +1,17 @@
 """Small maps on disk, and a model with something to say about them."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import rasterio
-import torch
 
-from segnext.data.synthetic import SCENE_CLASSES
-from segnext.models import SegNeXt, SegNeXtConfig
 from segnext.protocol import Protocol
-from segnext.weights import describe_model
+
+if TYPE_CHECKING:
+    from segnext.models import SegNeXt
 
 UTM = "EPSG:32633"
 WEST, NORTH = 500_000.0, 5_000_000.0
@@ -29,8 +28,15 @@ _SIZES: dict[str, Any] = {
 }
 
 
-def lively_network(channels: int = 3) -> SegNeXt:
+def lively_network(channels: int = 3) -> "SegNeXt":
     """Return a model whose labels vary from place to place, the same on every call."""
+    # Not at the top: tests that only read need not load torch.
+    import torch
+
+    from segnext.data.synthetic import SCENE_CLASSES
+    from segnext.models import SegNeXt, SegNeXtConfig
+    from segnext.weights import describe_model
+
     torch.manual_seed(0)
     config = SegNeXtConfig(num_classes=6, in_channels=channels, **_SIZES)
     model = SegNeXt(config).eval()
