@@ -30,6 +30,7 @@ def test_a_run_leaves_what_it_promises(scenes: Path, tmp_path: Path) -> None:
         "config.yaml",
         "contact_sheet.png",
         "curves.png",
+        "environment.json",
         "fingerprint.json",
         "last.safetensors",
         "metrics.jsonl",
