@@ -78,7 +78,7 @@ def test_an_exception_is_for_the_next_block_alone(tmp_path: Path) -> None:
     blocks = read_blocks(page)
     assert [block.exception for block in blocks] == ["needs a GPU", "", "hours", ""]
     assert [is_run(block) for block in blocks] == [False, True, False, False]
-    assert [block.line for block in blocks] == [2, 6, 11, 14]
+    assert [block.line for block in blocks] == [2, 6, 12, 15]
     assert logical_lines(blocks[1].code) == ["two    more  # why"]
 
 

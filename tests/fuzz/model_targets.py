@@ -153,7 +153,7 @@ def _classifier_metadata(tree: Any) -> dict[str, str]:
 def _pickles() -> list[bytes]:
     found = []
     for content in (
-        {"state_dict": {"backbone.x": torch.zeros(3)}, "meta": {"classes": ("a", "b")}},
+        {"state_dict": {"backbone.x": torch.zeros(6)}, "meta": {"classes": ("a", "b")}},
         {"a": [torch.zeros(2, 3), torch.zeros(1, dtype=torch.int64)], "b": (1, 2.0, "c", None)},
     ):
         file = io.BytesIO()
@@ -169,8 +169,8 @@ def _zip_pickle(data: bytes) -> bytes:
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("x/data.pkl", data)
         archive.writestr("x/byteorder", "little")
-        for index in range(3):
-            archive.writestr(f"x/data/{index}", bytes(sizes[index]))
+        for index, size in enumerate((24, 8)):  # of the storages of `_pickles`
+            archive.writestr(f"x/data/{index}", bytes(size))
         archive.writestr("x/version", "3\n")
     return file.getvalue()
 
