@@ -66,4 +66,4 @@ def test_a_predictor_takes_them_but_has_no_confidence() -> None:
     ):
         prediction.confidence  # noqa: B018
     with pytest.raises(UsageError, match="labels without probabilities"):
-        next(predictor.stream(IMAGE))
+        next(predictor.predict_bands(IMAGE))

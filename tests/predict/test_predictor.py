@@ -97,7 +97,7 @@ def test_a_stream_ends_with_what_was_done(predictor: Predictor, photo: Path) -> 
 def test_a_stream_joins_to_the_mask(scene_weights: Path, photo: Path) -> None:
     streaming = Predictor(scene_weights, backend="eager", protocol=Protocol(window=32, stride=32))
     image = streaming.read(photo)
-    bands = list(streaming.stream(image, confidence=True))
+    bands = list(streaming.predict_bands(image, confidence=True))
     assert bands[0].rows.start == 0
     expected = streaming.predict(image)
     assert np.array_equal(np.concatenate([band.labels for band in bands]), expected.mask)

@@ -224,7 +224,7 @@ def _predict_blocks(
             continue
         part = part_below(top, strip, raster.height, predictor.protocol)
         rows = _MapRows(raster, part, predictor.spec.normalization)
-        bands = predictor.stream(rows, confidence=options.confidence)
+        bands = predictor.predict_bands(rows, confidence=options.confidence)
         kept = slice(strip.first - strip.left, strip.last - strip.left)
         for rows_done, band in _regroup(_cut(bands, part.top, kept), progress, top):
             window = Patch(rows_done.start, strip.first, rows_done.stop, strip.last)

@@ -171,7 +171,7 @@ class Predictor:
         again = functools.partial(self._stream_confidence, image)
         return Prediction(image, mask, spec.classes, again)
 
-    def stream(self, rows: RowSource, *, confidence: bool = False) -> Iterator[MaskBand]:
+    def predict_bands(self, rows: RowSource, *, confidence: bool = False) -> Iterator[MaskBand]:
         """Predict a picture of any height from top to bottom; see `inference.stream_mask`.
 
         Args:
