@@ -118,7 +118,7 @@ def test_only_a_window_of_rows_is_read_at_once(
     path = write_raster(tmp_path / "a.tif", noise(600, 700))
     predict_map(make_predictor(), path, tmp_path / "out", "a", strip_width=STRIP)
     heights, widths = zip(*places, strict=True)
-    assert max(heights) == 512  # of a block; windows are lower
+    assert max(heights) <= 512  # of a block; windows are lower
     assert max(widths) == 64 + 11 * 32  # twelve windows, the least that strips of these can have
 
 
