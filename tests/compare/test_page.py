@@ -19,8 +19,13 @@ def compared(first: list[float], second: list[float]) -> CompareResult:
         ([], [], "nothing is trained yet: published figures alone"),
         ([40.0], [], "first leads with mIoU 40.0"),
         ([40.0], [38.0], "2.0 points ahead of second; one seed each, so chance is not ruled out"),
-        ([40.0, 40.2], [38.0, 38.2], "second, more than twice what seeds alone explain"),
-        ([40.0, 44.0], [39.0, 43.0], "ahead of second, which seeds alone may explain"),
+        ([40.0, 40.2], [38.0, 38.2], "ahead of second; two seeds say too little of chance"),
+        (
+            [40.0, 40.2, 40.1],
+            [38.0, 38.2, 38.1],
+            "second, more than twice what seeds alone explain",
+        ),
+        ([40.0, 44.0, 42.0], [39.0, 43.0, 41.0], "ahead of second, which seeds alone may explain"),
     ],
 )
 def test_the_verdict_says_whether_it_may_be_chance(

@@ -73,6 +73,8 @@ def judge(result: CompareResult) -> str:
     line = f"{lead}, {ahead:.1f} points ahead of {second.system.name}"
     if best.spread is None or second.spread is None:
         return f"{line}; one seed each, so chance is not ruled out"
+    if min(len(best.runs), len(second.runs)) < 3:
+        return f"{line}; two seeds say too little of chance"
     # The standard error of a difference of two means.
     error = math.sqrt(best.spread**2 / len(best.runs) + second.spread**2 / len(second.runs))
     if ahead > 2 * error:
