@@ -12,3 +12,27 @@ def test_a_converted_model_runs_at_any_size() -> None:
     assert found["name"] == "openvino"
     assert found["difference"] < 1e-3
     assert found["equal"] > 0.9999
+
+
+SIGNAL = """
+import gc, json, signal, threading
+from exports import lively_model
+from segnext.inference import open_runner
+caught = []
+signal.signal(signal.SIGINT, lambda number, _: caught.append(number))
+runners = [open_runner(lively_model(), backend="openvino", threads=1)]
+
+def drop():
+    runners.clear()
+    gc.collect()
+
+thread = threading.Thread(target=drop)
+thread.start()
+thread.join()
+signal.raise_signal(signal.SIGINT)
+print(json.dumps(caught))
+"""
+
+
+def test_a_signal_after_the_last_network_is_gone_does_no_harm() -> None:
+    assert run_python(SIGNAL) == [2]

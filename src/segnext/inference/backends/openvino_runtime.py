@@ -1,5 +1,6 @@
 """OpenVINO: the fastest on CPUs; runs `.xml` files, and models that are converted on the way."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,17 @@ SUFFIX = ".xml"
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 
 
+@functools.cache
+def get_core() -> Any:
+    """Return the one OpenVINO of this process, which lives as long as the process does.
+
+    On processors with AMX its CPU plugin gives the thread that first compiles a stack for signals,
+    and takes its memory back when the last network is gone, from whatever thread that happens. The
+    next signal, such as Ctrl-C, would then end the process.
+    """
+    return import_extra("openvino", "openvino").Core()
+
+
 class OpenvinoRunner(Runner):
     """A network compiled by OpenVINO.
 
@@ -31,14 +43,13 @@ class OpenvinoRunner(Runner):
     def __init__(self, network: Any, channels: int, *, threads: int | None, precision: str) -> None:
         super().__init__("openvino", channels, torch.device("cpu"))
         self.reuses_memory = True
-        openvino = import_extra("openvino", "openvino")
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
         }
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
-        compiled = openvino.Core().compile_model(network, "CPU", settings)
+        compiled = get_core().compile_model(network, "CPU", settings)
         self._request = compiled.create_infer_request()
 
     def compute(self, images: Tensor) -> Tensor:
@@ -64,9 +75,9 @@ def open_openvino_file(path: Path, threads: int | None, precision: str) -> Runne
         WeightsError: The file cannot be read, or is not one of ours.
         UsageError: OpenVINO is not installed.
     """
-    openvino = import_extra("openvino", "openvino")
+    core = get_core()
     try:
-        network = openvino.Core().read_model(str(path))
+        network = core.read_model(str(path))
     except RuntimeError as error:
         reason = " ".join(str(error).split())[-200:]
         msg = f"{path}: OpenVINO cannot read it ({reason}); its .bin file must lie beside it"
