@@ -173,7 +173,7 @@ def test_what_is_there_is_not_made_again(tmp_path: Path, monkeypatch: pytest.Mon
     predictor = make_predictor()
     assert not predict_map(predictor, path, out, "a", made_by="one").skipped
     with monkeypatch.context() as patch:
-        patch.setattr(Predictor, "stream", None)  # would raise
+        patch.setattr(Predictor, "predict_bands", None)  # would raise
         again = predict_map(
             predictor, path, out, "a", MapOptions(polygons="geojson"), made_by="one"
         )
