@@ -11,6 +11,7 @@ A comparison's has index.html, comparison.json with its schema, classes.csv and 
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -113,7 +114,7 @@ def make_report(
     if seeds is not None:
         assert report.miou is not None
         starts = measure_starts(subject, images, seeds=seeds, fixed=report.miou, on_image=on_image)
-        report = summarize(subject, setting, tally, report.cost, starts)
+        report = replace(report, starts=starts)
     if out is None:
         return report
     plots = draw_plots(report)

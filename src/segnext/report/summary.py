@@ -27,7 +27,6 @@ from segnext.report.figures import (
     Report,
     Score,
     SizeFigures,
-    Starts,
     SuspectFigures,
 )
 from segnext.report.observing import Subject
@@ -66,9 +65,7 @@ class Setting:
         return Units.of(self.groups, self.names)
 
 
-def summarize(
-    subject: Subject, setting: Setting, tally: Tally, cost: Cost, starts: Starts | None = None
-) -> Report:
+def summarize(subject: Subject, setting: Setting, tally: Tally, cost: Cost) -> Report:
     """Compute the figures of a report.
 
     Args:
@@ -76,7 +73,6 @@ def summarize(
         setting: The data.
         tally: What was counted.
         cost: Time and memory.
-        starts: The score by other first bases.
     """
     metrics = compute_metrics(tally.scores.confusion)
     names = subject.spec.classes.label_names
@@ -129,7 +125,6 @@ def summarize(
             for one in tally.suspects.found
         ),
         cost=cost,
-        starts=starts,
     )
 
 
