@@ -143,11 +143,8 @@ class Trainer(Loop):
         self.display.show_validation(progress.step, scores, best=best)
 
     def _score(self, model: SegmentationModel) -> Metrics:
-        """Score the whole split, each process its share of the pictures."""
-        share = self.processes.share(len(self.val))
-        matrix = score_images(model, self.spec, self.val, indices=share)
-        counts = torch.from_numpy(matrix.counts).to(self.learner.device)
-        metrics = compute_metrics(self.processes.sum(counts).cpu().numpy())
+        """Score the whole validation split."""
+        metrics = self._score_pictures(model, self.val, range(len(self.val)))
         if not metrics.pixels:
             msg = "the val split has no labelled pixel to measure anything on"
             raise TrainingError(msg)
@@ -159,10 +156,16 @@ class Trainer(Loop):
         if recipe.on_overfit == "ignore":
             return None
         spread = spread_sample(len(train), len(self.val))
-        share = [spread[place] for place in self.processes.share(len(spread))]
-        matrix = score_images(model, self.spec, train, indices=share)
+        return self._score_pictures(model, train, spread).miou
+
+    def _score_pictures(
+        self, model: SegmentationModel, data: FolderDataset, indices: Sequence[int]
+    ) -> Metrics:
+        """Score pictures of a split, each process its share of them."""
+        share = [indices[place] for place in self.processes.share(len(indices))]
+        matrix = score_images(model, self.spec, data, indices=share)
         counts = torch.from_numpy(matrix.counts).to(self.learner.device)
-        return compute_metrics(self.processes.sum(counts).cpu().numpy()).miou
+        return compute_metrics(self.processes.sum(counts).cpu().numpy())
 
     def _watch_gap(self, train_miou: float, miou: float) -> None:
         recipe = self.recipe
