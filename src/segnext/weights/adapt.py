@@ -80,19 +80,8 @@ def start_from(model: SegmentationModel, converted: ConvertedStateDict) -> tuple
         WeightsError: Less than 95 % of the encoder's tensors are there, or a value is not finite;
             the model is unchanged then.
     """
-    expected = model.state_dict()
-    tensors, notes = _adapt_stem(converted.state_dict, model)
-    fitting = {
-        name: tensors[name]
-        for name, own in expected.items()
-        if name in tensors and tensors[name].shape == own.shape
-    }
-    check_finite(fitting, "the weights are unusable")
-    absent = [name for name in expected if name not in fitting and is_required(name)]
-    notes += _judge_encoder(absent, expected)
-    notes += _explain_decoder(absent, converted, model.config.num_classes)
-    model.load_state_dict(fitting, strict=False)
-    return tuple(notes)
+    notes, absent = _fill(model, model.state_dict(), converted)
+    return (*notes, *_explain_decoder(absent, converted, model.config.num_classes))
 
 
 def fill_encoder(
@@ -111,6 +100,16 @@ def fill_encoder(
         WeightsError: As for `start_from`.
     """
     expected = {n: own for n, own in model.state_dict().items() if n.startswith("encoder.")}
+    notes, _ = _fill(model, expected, converted)
+    return tuple(notes)
+
+
+def _fill(
+    model: SegmentationModel | Classifier,
+    expected: Mapping[str, Tensor],
+    converted: ConvertedStateDict,
+) -> tuple[list[str], list[str]]:
+    """Fill what is expected with every tensor that fits; return notes, and what is absent."""
     tensors, notes = _adapt_stem(converted.state_dict, model)
     fitting = {
         name: tensors[name]
@@ -121,7 +120,7 @@ def fill_encoder(
     absent = [name for name in expected if name not in fitting and is_required(name)]
     notes += _judge_encoder(absent, expected)
     model.load_state_dict(fitting, strict=False)
-    return tuple(notes)
+    return notes, absent
 
 
 def _count_classes(num_classes: int | None, classes: Classes | None) -> int | None:
