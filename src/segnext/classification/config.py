@@ -7,11 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from segnext.errors import UsageError, describe_unknown
 from segnext.spec import IMAGENET_NORMALIZATION
-from segnext.training.config import UNSTATED, Device, Duration, Precision, Probability
+from segnext.training.config import (
+    UNSTATED,
+    Device,
+    Duration,
+    Precision,
+    Probability,
+    check_options,
+)
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -158,16 +164,4 @@ def build_classify_config(values: Mapping[str, Any]) -> ClassifyConfig:
         UsageError: One line that names the argument, its value and what it should be.
     """
     values = {name: value for name, value in values.items() if name != "warmup_steps"}
-    for name in values:
-        if name not in ClassifyConfig.model_fields:
-            raise UsageError(
-                describe_unknown("classification option", name, ClassifyConfig.model_fields)
-            )
-    try:
-        return ClassifyConfig(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        problem = first["msg"].removeprefix("Value error, ")
-        msg = f"classification option {where}: {problem} (got {first['input']!r})"
-        raise UsageError(msg) from None
+    return check_options(ClassifyConfig, values, "classification option")

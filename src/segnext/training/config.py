@@ -7,7 +7,7 @@ with every blank filled in by `segnext.training.rules`; it is what runs, and wha
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -22,6 +22,8 @@ DomainName = Literal["street", "overhead", "microscopy", "document", "object"]
 Precision = Literal["fp32", "bf16", "fp16"]
 Device = Literal["cpu", "cuda", "mps"]
 
+
+Options = TypeVar("Options", bound=BaseModel)
 
 UNSTATED = "unstated"
 
@@ -233,16 +235,28 @@ def build_config(values: Mapping[str, Any]) -> TrainConfig:
     Raises:
         UsageError: One line that names the argument, its value and what it should be.
     """
+    return check_options(TrainConfig, values, "training option")
+
+
+def check_options(kind: type[Options], values: Mapping[str, Any], what: str) -> Options:
+    """Build a model of options from a flat mapping.
+
+    Args:
+        kind: The model.
+        values: By option.
+        what: How messages call an option.
+
+    Raises:
+        UsageError: One line that names the option, its value and what it should be.
+    """
     for name in values:
-        if name not in TrainConfig.model_fields:
-            raise UsageError(
-                describe_unknown("training option", str(name), TrainConfig.model_fields)
-            )
+        if name not in kind.model_fields:
+            raise UsageError(describe_unknown(what, str(name), kind.model_fields))
     try:
-        return TrainConfig(**values)
+        return kind(**values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         problem = first["msg"].removeprefix("Value error, ")
-        msg = f"training option {where}: {problem} (got {first['input']!r})"
+        msg = f"{what} {where}: {problem} (got {first['input']!r})"
         raise UsageError(msg) from None
