@@ -13,20 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from segnext import __version__
 from segnext.classes import Classes
 from segnext.classification.augmentation import EvaluationView
-from segnext.errors import SegnextError, WeightsError, list_some
+from segnext.errors import WeightsError, list_some
 from segnext.models import Classifier, ClassifierConfig
 from segnext.parsing import parse_json
 from segnext.spec import IMAGENET_NORMALIZATION, ModelSpec, Normalization
 from segnext.storage import write_atomically
 from segnext.weights import load_tensors, read_spec
-from segnext.weights.files import check_finite
+from segnext.weights.files import check_finite, read_metadata, refuse_unbuildable
 
 _MODEL_KEY, _CLASSIFIER_KEY = "segnext", "segnext_classifier"
 
@@ -100,7 +99,7 @@ def read_classifier_spec(path: str | Path) -> ClassifierSpec:
     """
     path = Path(path)
     about = read_spec(path)
-    text = _read_metadata(path).get(_CLASSIFIER_KEY)
+    text = read_metadata(path).get(_CLASSIFIER_KEY)
     if text is None:
         what = "an encoder alone" if about.encoder_only else "a segmentation model"
         msg = f"{path}: holds {what}, no classifier; segnext classify train makes one"
@@ -125,7 +124,7 @@ def read_classifier_spec(path: str | Path) -> ClassifierSpec:
 
 def is_classifier(path: Path) -> bool:
     """Tell whether a safetensors file is a classifier of ours."""
-    return _CLASSIFIER_KEY in _read_metadata(path)
+    return _CLASSIFIER_KEY in read_metadata(path)
 
 
 def load_classifier(
@@ -149,18 +148,9 @@ def load_classifier(
     return model.eval(), spec
 
 
-def _read_metadata(path: Path) -> dict[str, str]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        msg = f"{path}: not a whole safetensors file ({' '.join(str(error).split())})"
-        raise WeightsError(msg) from error
-
-
 def _build_empty(spec: ClassifierSpec, tensors: Mapping[str, Tensor], path: Path) -> Classifier:
     """Build the model without storage: a hostile configuration cannot ask for memory."""
-    try:
+    with refuse_unbuildable(path):
         config = ClassifierConfig.from_dict(spec.config)
         if sum(config.depths) > len(tensors):
             msg = "the file holds too few tensors for its configuration"
@@ -170,18 +160,6 @@ def _build_empty(spec: ClassifierSpec, tensors: Mapping[str, Tensor], path: Path
             raise WeightsError(msg)
         with torch.device("meta"):
             return Classifier(config)
-    # The configuration comes from the file; what a wrong type raises depends on the option.
-    except (
-        SegnextError,
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
-        msg = f"{path}: its model cannot be built, {error}"
-        raise WeightsError(msg) from error
 
 
 def _fill(model: Classifier, tensors: Mapping[str, Tensor], path: Path) -> None:

@@ -6,7 +6,8 @@ nothing but the path. Reading runs no code from the file.
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,7 @@ def read_spec(path: str | Path) -> ModelSpec:
     """
     path = Path(path)
     _check_kind(path)
-    metadata = _read_metadata(path)
+    metadata = read_metadata(path)
     if _METADATA_KEY not in metadata:
         msg = (
             f"{path}: does not say which model it is for; convert weights of other programs with "
@@ -152,7 +153,7 @@ def has_spec(path: str | Path) -> bool:
         WeightsError: A `.safetensors` file is damaged.
     """
     path = Path(path)
-    return path.suffix == SUFFIX and path.is_file() and _METADATA_KEY in _read_metadata(path)
+    return path.suffix == SUFFIX and path.is_file() and _METADATA_KEY in read_metadata(path)
 
 
 def load_tensors(path: str | Path) -> dict[str, Tensor]:
@@ -189,7 +190,12 @@ def check_finite(tensors: Mapping[str, Tensor], where: str) -> None:
         raise WeightsError(msg)
 
 
-def _read_metadata(path: Path) -> dict[str, str]:
+def read_metadata(path: Path) -> dict[str, str]:
+    """Read the texts in the header of any safetensors file.
+
+    Raises:
+        WeightsError: It is not a whole safetensors file.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             return file.metadata() or {}
@@ -231,7 +237,7 @@ def _build_empty(spec: ModelSpec, tensors: Mapping[str, Tensor], path: Path) -> 
     cannot ask for memory before it is compared with the tensors. Blocks and the bases of the
     decomposition cost something even so, hence the look at their number.
     """
-    try:
+    with refuse_unbuildable(path):
         config = config_from_dict(spec.config)
         check_spec(spec, config)
         numbers = sum(tensor.numel() for tensor in tensors.values())
@@ -241,6 +247,17 @@ def _build_empty(spec: ModelSpec, tensors: Mapping[str, Tensor], path: Path) -> 
             raise WeightsError(msg)
         with torch.device("meta"):
             return build_from_config(config)
+
+
+@contextmanager
+def refuse_unbuildable(path: Path) -> Iterator[None]:
+    """Turn whatever building a model from a file's configuration raises into one error.
+
+    Raises:
+        WeightsError: Says what went wrong.
+    """
+    try:
+        yield
     # The configuration comes from the file; what a wrong type raises depends on the option.
     except (
         SegnextError,
