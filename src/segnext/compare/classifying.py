@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from segnext.classification import train
 from segnext.classification.run_folder import ClassifyFolder
 from segnext.classification.trainer import ClassifyProgress
 from segnext.compare.config import CompareConfig, System
-from segnext.compare.running import SystemRun, tell
+from segnext.compare.running import SystemRun, tell, train_or_resume
 from segnext.training.checkpoint import read_stand
 from segnext.training.run_files import CHECKPOINT
 
@@ -29,21 +28,7 @@ class ClassificationTrainer:
         Raises:
             SegnextError: Whatever training raises.
         """
-        assert system.model is not None
-        if (folder / CHECKPOINT).exists():
-            run = train(resume=folder, quiet=self.quiet)
-        else:
-            given: dict[str, Any] = {**config.options, **system.options}
-            options = {**given.pop("model_options", {}), **system.model_options}
-            run = train(
-                config.data,
-                out=folder,
-                quiet=self.quiet,
-                model=system.model,
-                model_options=options,
-                seed=seed,
-                **given,
-            )
+        run = train_or_resume(train, folder, config, system, seed, quiet=self.quiet)
         validations = [line for line in ClassifyFolder(folder).read_log() if line["kind"] == "val"]
         progress, _ = read_stand(folder / CHECKPOINT, ClassifyProgress)
         top5 = {} if run.top5 is None else {"top5": 100 * run.top5}

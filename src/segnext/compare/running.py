@@ -9,14 +9,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from segnext.compare.config import CompareConfig, System
 from segnext.errors import TrainingError
 from segnext.parsing import parse_json
 from segnext.storage import write_atomically
+from segnext.training.run_files import CHECKPOINT
 
 RESULT = "result.json"
+Run = TypeVar("Run")  # what a training returns
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,7 @@ def run_systems(
     for seed in config.seeds:
         for system in config.trained:
             folder = run_folder(out, system.name, seed)
-            kept = read_run(folder)
-            if kept is not None:
-                check_same(kept, system, config, folder)
+            kept = _find_kept(folder, config, system)
             on_run(system.name, seed, kept is not None)
             if kept is None:
                 kept = trainer.train(folder, config, system, seed)
@@ -94,12 +94,54 @@ def find_runs(config: CompareConfig, out: Path) -> list[SystemRun]:
     runs = []
     for system in config.trained:
         for seed in config.seeds:
-            folder = run_folder(out, system.name, seed)
-            kept = read_run(folder)
+            kept = _find_kept(run_folder(out, system.name, seed), config, system)
             if kept is not None:
-                check_same(kept, system, config, folder)
                 runs.append(kept)
     return runs
+
+
+def _find_kept(folder: Path, config: CompareConfig, system: System) -> SystemRun | None:
+    kept = read_run(folder)
+    if kept is not None:
+        check_same(kept, system, config, folder)
+    return kept
+
+
+def train_or_resume(
+    train: Callable[..., Run],
+    folder: Path,
+    config: CompareConfig,
+    system: System,
+    seed: int,
+    *,
+    quiet: bool,
+) -> Run:
+    """Train a system, or go on with what lies in its folder.
+
+    Args:
+        train: `segnext.training.train` or `segnext.classification.train`.
+        folder: Of the run.
+        config: Has the options that all share.
+        system: Has the model, and options of its own.
+        seed: Of the training.
+        quiet: Print nothing.
+
+    Raises:
+        SegnextError: Whatever training raises.
+    """
+    if (folder / CHECKPOINT).exists():
+        return train(resume=folder, quiet=quiet)
+    given: dict[str, Any] = {**config.options, **system.options}
+    options = {**given.pop("model_options", {}), **system.model_options}
+    return train(
+        config.data,
+        out=folder,
+        quiet=quiet,
+        model=system.model,
+        model_options=options,
+        seed=seed,
+        **given,
+    )
 
 
 def run_folder(out: Path, system: str, seed: int) -> Path:

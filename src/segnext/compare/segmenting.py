@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from segnext.compare.config import CompareConfig, System
-from segnext.compare.running import SystemRun, tell
+from segnext.compare.running import SystemRun, tell, train_or_resume
 from segnext.evaluation import evaluate
 from segnext.training import train
 from segnext.training.checkpoint import read_about
@@ -29,21 +28,7 @@ class SegmentationTrainer:
         Raises:
             SegnextError: Whatever training and evaluation raise.
         """
-        assert system.model is not None
-        if (folder / CHECKPOINT).exists():
-            run = train(resume=folder, quiet=self.quiet)
-        else:
-            given: dict[str, Any] = {**config.options, **system.options}
-            options = {**given.pop("model_options", {}), **system.model_options}
-            run = train(
-                config.data,
-                out=folder,
-                quiet=self.quiet,
-                model=system.model,
-                model_options=options,
-                seed=seed,
-                **given,
-            )
+        run = train_or_resume(train, folder, config, system, seed, quiet=self.quiet)
         result = evaluate(run.best, _data(config), split=config.split)
         validations = [line for line in RunFolder(folder).read_log() if line["kind"] == "val"]
         progress, _ = read_about(folder / CHECKPOINT)
