@@ -21,6 +21,7 @@ LAYERS = {
     "models": 1,
     "data": 1,
     "metrics": 1,
+    "html_page": 0,
     "svg": 1,
     "metric_rules": 2,
     "class_table": 2,
@@ -44,6 +45,7 @@ LAYERS = {
 # Inside layer 0 the order is: errors, then the rest.
 WITHIN_LAYER_0 = {
     "errors": set(),
+    "html_page": set(),
     "classes": {"errors"},
     "parsing": set(),
     "protocol": {"errors"},

@@ -1,18 +1,18 @@
 """A check-up as one HTML page, complete in itself: no script, nothing is asked of a server."""
 
-import html
 from collections.abc import Sequence
-from importlib.resources import files
 
 from segnext.checkup_report.overlays import Overlay
 from segnext.checkup_report.suggestions import Suggestion
-from segnext.checkup_report.terminal import printable, summarize
+from segnext.checkup_report.terminal import summarize
 from segnext.classes import Classes
 from segnext.data.checkup import Checkup, Finding
 from segnext.data.checkup.finding import percent
+from segnext.html_page import build_document, escape, mark, write_verdict
 
 # By it a page is known again, so that nothing else is ever overwritten.
-MARK = '<meta name="generator" content="segnext data check">'
+GENERATOR = "segnext data check"
+MARK = mark(GENERATOR)
 _LEGEND = 6
 
 
@@ -35,31 +35,17 @@ def build_page(
         "training": ("For the training", _write_suggestion(suggestion)),
         "reading": ("How it was read", _write_notes(checkup)),
     }
-    filled = {key: section for key, section in sections.items() if section[1]}
-    links = "".join(f'<a href="#{key}">{title}</a>' for key, (title, _) in filled.items())
-    body = "".join(
-        f'<section id="{key}"><h2>{title}</h2>{content}</section>'
-        for key, (title, content) in filled.items()
+    name = checkup.root.resolve().name or str(checkup.root)
+    verdict = write_verdict(summarize(checkup), "good" if checkup.passed else "bad")
+    path = f'<p class="path">{escape(str(checkup.root))}</p>'
+    return build_document(
+        title=f"{name}: check-up",
+        heading=name,
+        header=f"{path}{verdict}{_write_facts(checkup)}",
+        sections=sections,
+        generator=GENERATOR,
+        footer=f", in {checkup.seconds:.1f} s",
     )
-    style = files("segnext.checkup_report").joinpath("page.css").read_text(encoding="utf-8")
-    name = _escape(checkup.root.resolve().name or str(checkup.root))
-    verdict = "good" if checkup.passed else "bad"
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{MARK}\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "img-src data:; style-src 'unsafe-inline'\">\n"
-        f"<title>{name}: check-up</title>\n<style>{style}</style>\n</head>\n<body>\n"
-        f'<header><h1>{name}</h1><p class="path">{_escape(str(checkup.root))}</p>'
-        f'<p class="verdict {verdict}" role="status">{_escape(summarize(checkup))}</p>'
-        f'{_write_facts(checkup)}<nav aria-label="Sections">{links}</nav></header>\n'
-        f"<main>{body}</main>\n<footer>Written by segnext data check, in "
-        f"{checkup.seconds:.1f} s.</footer>\n</body>\n</html>\n"
-    )
-
-
-def _escape(text: str) -> str:
-    return html.escape(printable(text))
 
 
 def _write_facts(checkup: Checkup) -> str:
@@ -76,7 +62,7 @@ def _write_facts(checkup: Checkup) -> str:
         first = next(iter(checkup.shares.values()))
         facts.append((percent(first.ignored_share), "of the pixels ignored"))
     cells = "".join(
-        f"<li><b>{_escape(big)}</b><span>{_escape(small)}</span></li>" for big, small in facts
+        f"<li><b>{escape(big)}</b><span>{escape(small)}</span></li>" for big, small in facts
     )
     return f'<ul class="facts">{cells}</ul>' if cells else ""
 
@@ -90,16 +76,16 @@ def _write_findings(checkup: Checkup) -> str:
 def _write_finding(finding: Finding) -> str:
     examples = ""
     if finding.examples:
-        lines = "".join(f"<li>{_escape(example)}</li>" for example in finding.examples)
+        lines = "".join(f"<li>{escape(example)}</li>" for example in finding.examples)
         shown, every = len(finding.examples), finding.count
         label = f"{shown:,} of {every:,}" if every > shown else f"{shown:,}"
         examples = (
             f'<details><summary>Show {label}</summary><ul tabindex="0">{lines}</ul></details>'
         )
-    remedy = f"<p>{_escape(finding.remedy)}</p>" if finding.remedy else ""
+    remedy = f"<p>{escape(finding.remedy)}</p>" if finding.remedy else ""
     return (
         f'<article class="finding {finding.severity}"><h3><span class="chip">{finding.severity}'
-        f"</span>{_escape(finding.title)}</h3>{remedy}{examples}</article>"
+        f"</span>{escape(finding.title)}</h3>{remedy}{examples}</article>"
     )
 
 
@@ -108,26 +94,26 @@ def _write_proposals(checkup: Checkup) -> str:
     for position, proposal in enumerate(checkup.proposals):
         word = "If" if position == 0 else "Or, if"
         parts.append(
-            f"<p>{word} {_escape(proposal.because)}, save this as "
-            f"<code>{_escape(str(proposal.path))}</code> and check again:</p>"
+            f"<p>{word} {escape(proposal.because)}, save this as "
+            f"<code>{escape(str(proposal.path))}</code> and check again:</p>"
             f'<pre tabindex="0">{_escape_lines(proposal.text)}</pre>'
         )
     return "".join(parts)
 
 
 def _escape_lines(text: str) -> str:
-    return "\n".join(_escape(line) for line in text.splitlines())
+    return "\n".join(escape(line) for line in text.splitlines())
 
 
 def _write_classes(checkup: Checkup) -> str:
     if checkup.classes is None or not checkup.shares:
         return ""
     head = "".join(
-        f'<th scope="col">{_escape(split)} pixels</th><th scope="col">pictures</th>'
+        f'<th scope="col">{escape(split)} pixels</th><th scope="col">pictures</th>'
         for split in checkup.shares
     )
     rows = [
-        f'<tr><th scope="row">{_swatch(checkup.classes, label)}{_escape(name)}</th>'
+        f'<tr><th scope="row">{_swatch(checkup.classes, label)}{escape(name)}</th>'
         + "".join(
             _write_share(part.pixel_shares[label], part.pixel_shares.max())
             + f"<td>{percent(part.image_shares[label])}</td>"
@@ -200,9 +186,9 @@ def _write_overlays(checkup: Checkup, overlays: Sequence[Overlay]) -> str:
 
 
 def _write_figure(overlay: Overlay, classes: Classes) -> str:
-    name, size = _escape(overlay.name), f'width="{overlay.width}" height="{overlay.height}"'
+    name, size = escape(overlay.name), f'width="{overlay.width}" height="{overlay.height}"'
     legend = "".join(
-        f"<span>{_swatch(classes, label)}{_escape(classes.label_names[label])}</span>"
+        f"<span>{_swatch(classes, label)}{escape(classes.label_names[label])}</span>"
         for label in overlay.present[:_LEGEND]
     )
     left = len(overlay.present) - _LEGEND
@@ -211,7 +197,7 @@ def _write_figure(overlay: Overlay, classes: Classes) -> str:
         f'<figure tabindex="0"><div class="layers"><img {size} alt="{name}" '
         f'src="{overlay.picture}"><img class="over" {size} alt="Mask of {name}" '
         f'src="{overlay.overlaid}"></div><figcaption>{name} <span class="soft">'
-        f'{_escape(overlay.split)}</span><div class="legend">{legend}{more}</div>'
+        f'{escape(overlay.split)}</span><div class="legend">{legend}{more}</div>'
         "</figcaption></figure>"
     )
 
@@ -227,5 +213,5 @@ def _write_suggestion(suggestion: Suggestion | None) -> str:
 
 
 def _write_notes(checkup: Checkup) -> str:
-    lines = "".join(f"<li>{_escape(note)}</li>" for note in checkup.notes)
+    lines = "".join(f"<li>{escape(note)}</li>" for note in checkup.notes)
     return f"<ul>{lines}</ul>" if lines else ""

@@ -7,6 +7,7 @@ from rich.text import Text
 from segnext.checkup_report.suggestions import Suggestion
 from segnext.data.checkup import Checkup, Finding, Severity
 from segnext.data.checkup.finding import percent
+from segnext.html_page import printable
 
 # Lines of a finding; the page lists more.
 EXAMPLES = 3
@@ -51,13 +52,6 @@ def summarize(checkup: Checkup) -> str:
     ]
     verdict = "ready to train" if checkup.passed else "a training would be spoilt"
     return f"{verdict}: {' and '.join(counts) or 'nothing found'}"
-
-
-def printable(text: str) -> str:
-    """Replace what must not reach a terminal or a page, such as control characters of a name."""
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
 
 
 def _print_finding(finding: Finding, console: Console) -> None:

@@ -1,6 +1,5 @@
 """A comparison as one HTML page, complete in itself: no script, nothing is asked of a server."""
 
-import html
 import math
 from collections.abc import Callable, Sequence
 from importlib.resources import files
@@ -8,6 +7,7 @@ from importlib.resources import files
 from segnext.compare.config import FIGURES
 from segnext.compare.plots import TITLES, draw_curves, draw_pareto
 from segnext.compare.result import CompareResult, Row, published_names
+from segnext.html_page import build_document, escape, write_verdict
 
 _PUBLISHED_TITLES = {
     "miou": "mIoU",
@@ -32,28 +32,16 @@ def build_page(result: CompareResult, command: str = "") -> str:
         "curves": ("Validation", _figure(draw_curves(result), "Validation score over steps")),
         "classes": ("Classes", _write_classes(result)),
         "recipe": ("The recipe that all share", _write_recipe(result)),
-        "again": ("Again", f"<pre>{_escape(command)}</pre>" if command else ""),
+        "again": ("Again", f"<pre>{escape(command)}</pre>" if command else ""),
     }
-    filled = {key: section for key, section in sections.items() if section[1]}
-    links = "".join(f'<a href="#{key}">{title}</a>' for key, (title, _) in filled.items())
-    body = "".join(
-        f'<section id="{key}"><h2>{title}</h2>{content}</section>'
-        for key, (title, content) in filled.items()
-    )
-    shared = files("segnext.checkup_report").joinpath("page.css").read_text(encoding="utf-8")
-    style = shared + files("segnext.compare").joinpath("page.css").read_text(encoding="utf-8")
-    source = f'<p class="path">published figures: {_escape(config.source)}</p>'
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="generator" content="segnext compare">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "img-src data:; style-src 'unsafe-inline'\">\n"
-        f"<title>{_escape(config.title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
-        f"<header><h1>{_escape(config.title)}</h1>{source if config.source else ''}"
-        f'<p class="verdict good" role="status">{_escape(judge(result))}</p>'
-        f'<nav aria-label="Sections">{links}</nav></header>\n<main>{body}</main>\n'
-        "<footer>Written by segnext compare.</footer>\n</body>\n</html>\n"
+    source = f'<p class="path">published figures: {escape(config.source)}</p>'
+    return build_document(
+        title=config.title,
+        heading=config.title,
+        header=(source if config.source else "") + write_verdict(judge(result), "good"),
+        sections=sections,
+        generator="segnext compare",
+        style=files("segnext.compare").joinpath("page.css").read_text(encoding="utf-8"),
     )
 
 
@@ -101,7 +89,7 @@ def _write_table(result: CompareResult) -> str:
         ("training [min]", lambda row: row.minutes, ".1f", False),
     ]
     columns = [column for column in columns if any(column[1](row) is not None for row in rows)]
-    head = "".join(f'<th scope="col">{_escape(title)}</th>' for title, *_ in columns)
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title, *_ in columns)
     best = [_best([get(row) for row in rows], most=most) for _, get, _, most in columns]
     body = ""
     for row in rows:
@@ -126,7 +114,7 @@ def _write_table(result: CompareResult) -> str:
         if any(row.measured for row in rows)
         else "",
     ]
-    notes = "".join(f'<p class="soft">{_escape(line)}</p>' for line in about if line)
+    notes = "".join(f'<p class="soft">{escape(line)}</p>' for line in about if line)
     return (
         f'<div class="wide" tabindex="0"><table class="figures"><thead><tr><th scope="col">system'
         f"</th>{head}</tr></thead><tbody>{body}</tbody></table></div>{notes}"
@@ -138,7 +126,7 @@ def _name(row: Row) -> str:
     told = ", ".join(f"{name}={value}" for name, value in options)
     parts = [row.system.model or "published alone", told, row.system.note]
     soft = "; ".join(part for part in parts if part)
-    return f"{_escape(row.system.name)}<small>{_escape(soft)}</small>"
+    return f"{escape(row.system.name)}<small>{escape(soft)}</small>"
 
 
 def _cell(value: float | None, form: str, *, best: bool, spread: float | None = None) -> str:
@@ -187,13 +175,13 @@ def _write_classes(result: CompareResult) -> str:
     names = [name for name in dict.fromkeys(scores) if name.startswith(prefix)]
     if not names:
         return ""
-    head = "".join(f'<th scope="col">{_escape(row.system.name)}</th>' for row in rows)
+    head = "".join(f'<th scope="col">{escape(row.system.name)}</th>' for row in rows)
     body = ""
     for name in names:
         means = [_mean_of(row, name) for row in rows]
         best = _best(means, most=True)
         cells = "".join(_cell(value, ".1f", best=value == best) for value in means)
-        body += f'<tr><th scope="row">{_escape(name.removeprefix(prefix))}</th>{cells}</tr>'
+        body += f'<tr><th scope="row">{escape(name.removeprefix(prefix))}</th>{cells}</tr>'
     return (
         '<div class="wide" tabindex="0"><table class="figures"><thead><tr><th scope="col">IoU [%], '
         f"mean over seeds</th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
@@ -208,7 +196,7 @@ def _mean_of(row: Row, name: str) -> float | None:
 def _write_recipe(result: CompareResult) -> str:
     told = {"data": result.config.data, "split": result.config.split, **result.config.options}
     lines = "".join(
-        f"<dt>{_escape(name)}</dt><dd>{_escape(str(value))}</dd>"
+        f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>"
         for name, value in told.items()
         if value is not None
     )
@@ -220,7 +208,3 @@ def _figure(svg: str | None, title: str) -> str:
         return ""
     named = svg.replace("<svg", f'<svg role="img" aria-label="{title}"', 1)
     return f'<div class="wide plot" tabindex="0">{named}</div>'
-
-
-def _escape(text: str) -> str:
-    return html.escape(text)

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from segnext.classes import Classes
+from segnext.html_page import escape
 from segnext.report.figures import Confusion, Report
 from segnext.report.markup import (
-    escape,
     name_class,
     paragraph,
     write_row,

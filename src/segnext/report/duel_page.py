@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from segnext.classes import Classes
+from segnext.html_page import escape
 from segnext.report.duel import is_win, judge, most_changed
 from segnext.report.figures import Duel
 from segnext.report.markup import (
-    build_document,
-    escape,
+    build_evaluation_page,
     name_class,
     paragraph,
     percent,
@@ -47,7 +47,7 @@ def build_duel_page(duel: Duel, classes: Classes, strips: Mapping[int, Strip]) -
         (f"{percent(duel.share_better, 0)} %", "of the draws have the second in front"),
     ]
     path = f"first: {duel.first}, second: {duel.second}, on {duel.data}, {duel.split}"
-    return build_document("Two models", path, judge(duel), write_facts(facts), sections)
+    return build_evaluation_page("Two models", path, judge(duel), write_facts(facts), sections)
 
 
 def _points(difference: float | None) -> str:

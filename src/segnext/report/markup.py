@@ -1,21 +1,22 @@
 """Pieces of HTML that the pages are built from. Everything from outside is escaped here."""
 
-import html
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from segnext.classes import Classes
+from segnext.html_page import build_document, escape, mark, write_verdict
 from segnext.report.figures import Score
 from segnext.report.strips import Strip
 
+GENERATOR = "segnext evaluate"
 # By it a page is known again, so that nothing else is ever overwritten.
-MARK = '<meta name="generator" content="segnext evaluate">'
+MARK = mark(GENERATOR)
 
 
-def build_document(
+def build_evaluation_page(
     title: str, path: str, verdict: str, facts: str, sections: Mapping[str, tuple[str, str]]
 ) -> str:
-    """Put a page together, complete in itself: no script, nothing is asked of a server.
+    """Put a page together.
 
     Args:
         title: Of the page.
@@ -24,30 +25,14 @@ def build_document(
         facts: HTML below the verdict.
         sections: Title and HTML by anchor; empty ones are left out.
     """
-    filled = {key: section for key, section in sections.items() if section[1]}
-    links = "".join(f'<a href="#{key}">{name}</a>' for key, (name, _) in filled.items())
-    body = "".join(
-        f'<section id="{key}"><h2>{name}</h2>{content}</section>'
-        for key, (name, content) in filled.items()
+    return build_document(
+        title=title,
+        heading=title,
+        header=f'<p class="path">{escape(path)}</p>{write_verdict(verdict)}{facts}',
+        sections=sections,
+        generator=GENERATOR,
+        style=files("segnext.report").joinpath("page.css").read_text(encoding="utf-8"),
     )
-    shared = files("segnext.checkup_report").joinpath("page.css").read_text(encoding="utf-8")
-    style = shared + files("segnext.report").joinpath("page.css").read_text(encoding="utf-8")
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{MARK}\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "img-src data:; style-src 'unsafe-inline'\">\n"
-        f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
-        f'<header><h1>{escape(title)}</h1><p class="path">{escape(path)}</p>'
-        f'<p class="verdict" role="status">{escape(verdict)}</p>{facts}'
-        f'<nav aria-label="Sections">{links}</nav></header>\n<main>{body}</main>\n'
-        "<footer>Written by segnext evaluate.</footer>\n</body>\n</html>\n"
-    )
-
-
-def escape(text: str) -> str:
-    """Return text as HTML, with control characters made visible."""
-    return html.escape("".join(one if one.isprintable() else "\ufffd" for one in text))
 
 
 def percent(value: Score, digits: int = 1) -> str:

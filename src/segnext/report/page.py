@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from segnext.classes import Classes
+from segnext.html_page import escape
 from segnext.report.bootstrap import Interval
 from segnext.report.confusion_page import write_behind, write_matrix
 from segnext.report.figures import PictureFigures, Report, SizeFigures
 from segnext.report.markup import (
-    build_document,
-    escape,
+    build_evaluation_page,
     name_class,
     paragraph,
     percent,
@@ -69,7 +69,7 @@ def build_page(report: Report, classes: Classes, strips: Strips, plots: Mapping[
         "method": ("How it was measured", _write_method(report)),
     }
     path = f"{report.weights} on {report.data}"
-    return build_document(
+    return build_evaluation_page(
         f"{report.model} on {report.split}", path, judge(report), _write_facts(report), sections
     )
 
