@@ -6,15 +6,14 @@ ImageNet files.
 Shapes: B batch, C channels, H and W height and width of the image, K classes.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from segnext.errors import UsageError, describe_unknown
 from segnext.models.layers import ChannelDropout, init_conv_weights
-from segnext.models.mscan import MSCAN
+from segnext.models.mscan_config import MSCANConfig, construct_encoder
 from segnext.models.registry import MODELS
 
 HEAD_STD = 0.02
@@ -31,38 +30,20 @@ CLASSIFIERS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifierConfig:
-    """Every argument of a classifier, as kept in weights files.
+class ClassifierConfig(MSCANConfig):
+    """Every argument of a classifier, as kept in weights files: those of `MSCANConfig`, and these.
 
     Attributes:
         num_classes: K logits per image.
-        in_channels: Channels of the image.
-        embed_dims: Channels of the four stages.
-        depths: Blocks in each stage.
-        mlp_ratios: Feed-forward expansion in each stage.
-        drop_path_rate: Probability of skipping the last block's branches in training.
-        branches: Strip lengths of the attention.
-        stem_stride: Pixels of the image per position of the first stage: 4, or 2 or 1 for small
-            pictures; the other stages follow.
-        activation_checkpointing: Recompute blocks in the backward pass to save memory.
-        attention: `msca` or VAN's `large_kernel`, which has no branches.
-        channel_mixing: The 1x1 in the attention.
-        gate: The multiplication in the attention.
         dropout: Probability of dropping a feature before the linear layer.
+
+    Raises:
+        UsageError: One of these is out of range.
     """
 
+    option_kind: ClassVar[str] = "classifier option"
+
     num_classes: int
-    in_channels: int = 3
-    embed_dims: tuple[int, ...]
-    depths: tuple[int, ...]
-    mlp_ratios: tuple[int, ...] = (8, 8, 4, 4)
-    drop_path_rate: float = 0.1
-    branches: tuple[int, ...] = (7, 11, 21)
-    stem_stride: int = 4
-    activation_checkpointing: bool = False
-    attention: str = "msca"
-    channel_mixing: bool = True
-    gate: bool = True
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -72,26 +53,6 @@ class ClassifierConfig:
         if not 0.0 <= self.dropout < 1.0:
             msg = f"dropout must lie in [0, 1), got {self.dropout}"
             raise UsageError(msg)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready description; `from_dict` reads it back."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "ClassifierConfig":
-        """Rebuild a configuration; lists become tuples.
-
-        Raises:
-            UsageError: An option does not exist or is out of range; names the nearest ones.
-        """
-        valid = [entry.name for entry in fields(cls)]
-        for name in data:
-            if name not in valid:
-                raise UsageError(describe_unknown("classifier option", name, valid))
-        options: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
-        }
-        return cls(**options)
 
 
 class Classifier(nn.Module):
@@ -108,19 +69,7 @@ class Classifier(nn.Module):
     def __init__(self, config: ClassifierConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = MSCAN(
-            in_channels=config.in_channels,
-            embed_dims=config.embed_dims,
-            depths=config.depths,
-            mlp_ratios=config.mlp_ratios,
-            drop_path_rate=config.drop_path_rate,
-            branches=config.branches,
-            stem_stride=config.stem_stride,
-            activation_checkpointing=config.activation_checkpointing,
-            attention=config.attention,
-            channel_mixing=config.channel_mixing,
-            gate=config.gate,
-        )
+        self.encoder = construct_encoder(config)
         self.dropout = ChannelDropout(config.dropout)
         self.head = nn.Linear(self.encoder.out_channels[-1], config.num_classes)
         self.encoder.apply(init_conv_weights)

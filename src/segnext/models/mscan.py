@@ -26,9 +26,9 @@ from segnext.models.attention import Attention, AttentionOptions
 from segnext.models.layers import ChannelLayerNorm, conv1x1, depthwise, draw_drop_path
 
 MIN_SIZE = 32
-# Strides of the stem's two convolutions by the stride of both together.
 # Far beyond any published network; a hostile configuration would be built for hours.
 _MOST_BLOCKS = 1000
+# Strides of the stem's two convolutions by the stride of both together.
 STEM_STRIDES = {4: (2, 2), 2: (2, 1), 1: (1, 1)}
 LAYER_SCALE_START = 0.01
 # Channels and blocks of each stage (table 2).

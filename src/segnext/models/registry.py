@@ -14,8 +14,9 @@ from segnext.models.composed import (
     list_options,
 )
 from segnext.models.mscan import MSCAN, MSCAN_SIZES
+from segnext.models.mscan_config import build_encoder
 from segnext.models.segmentation_model import ModelConfig, SegmentationModel
-from segnext.models.segnext import SegNeXt, SegNeXtConfig, build_encoder
+from segnext.models.segnext import SegNeXt, SegNeXtConfig
 
 # Rates of drop path are those of the ADE20K recipes.
 MODELS: dict[str, dict[str, Any]] = {
