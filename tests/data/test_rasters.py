@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import rasterio
@@ -110,3 +111,14 @@ def test_without_rasterio_the_extra_is_named(
     monkeypatch.setitem(__import__("sys").modules, "rasterio", None)
     with pytest.raises(UsageError, match=r'maps need pip install "segnext\[geo\]"'):
         rasters.import_rasterio()
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png", ".jpg"])
+def test_a_truncated_raster_is_named_and_not_read_as_zeros(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    pixels = noise(200, 300)
+    cv2.imwrite(str(path), pixels)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=rf"a\{suffix}: "):
+        open_raster(path).read(Patch(0, 0, 200, 300))
