@@ -48,6 +48,7 @@ def export_and_predict(out: str, options: dict[str, Any]) -> None:
         "backend": predictor.backend,
         "classes": list(predictor.spec.classes.names),
         "equal": float((found.mask == expected.mask).mean()),
+        "unequal": int((found.mask != expected.mask).sum()),
         "files": sorted(path.name for path in Path(out).parent.iterdir()),
     }
     print(json.dumps(told))

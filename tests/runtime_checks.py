@@ -11,10 +11,13 @@ from segnext.models import SegNeXt, SegNeXtConfig
 
 
 def compare(backend: str, sizes: tuple[tuple[int, ...], ...]) -> None:
-    """Print as JSON how far a backend's logits and labels are from the model's, over all sizes."""
+    """Print as JSON how far a backend's logits and labels are from the model's, over all sizes.
+
+    A label may differ where two logits are equal but for rounding, which depends on the processor.
+    """
     model = enliven(SegNeXt(SegNeXtConfig(num_classes=4, **SMALLEST)))
     runner = open_runner(model, backend=backend, device="cpu", threads=1)
-    differences, equal = [], []
+    differences, unequal = [], []
     for index, size in enumerate(sizes):
         images = torch.randn(size, generator=torch.Generator().manual_seed(index))
         with torch.no_grad():
@@ -23,7 +26,8 @@ def compare(backend: str, sizes: tuple[tuple[int, ...], ...]) -> None:
         logits = runner.run(images)
         assert logits.shape == expected.shape
         differences.append(float((logits - expected).abs().max()))
-        equal.append(float((runner.run(images, "labels") == labels).float().mean()))
+        unequal.append(int((runner.run(images, "labels") != labels).sum()))
         # The same memory must not be handed out twice.
         assert torch.equal(runner.run(images), logits)
-    print(json.dumps({"name": runner.name, "difference": max(differences), "equal": min(equal)}))
+    found = {"name": runner.name, "difference": max(differences), "unequal": max(unequal)}
+    print(json.dumps(found))

@@ -1,3 +1,8 @@
+import multiprocessing
+import os
+import signal
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +10,7 @@ import torch
 from class_photos import SMALLEST
 from segnext.classification.photos import ViewedPhotos
 from segnext.classification.scoring import ClassScores, score_photos
+from segnext.data.loader import WorkerDiedError
 from segnext.models import Classifier, ClassifierConfig
 
 CONFUSION = np.array([[3, 1, 0], [0, 2, 0], [2, 2, 0]])
@@ -75,6 +81,19 @@ def test_counts_are_those_of_the_logits(classes: int) -> None:
     among = sum(label in row for label, row in zip(photos.labels.tolist(), order, strict=True))
     assert scores.in_top5 == among
     assert seen == [(4, 10), (8, 10), (10, 10)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills are for POSIX here")
+def test_a_dead_worker_is_named() -> None:
+    model = Classifier(ClassifierConfig(num_classes=3, **SMALLEST)).eval()
+
+    def kill(done: int, total: int) -> None:
+        for child in multiprocessing.active_children():
+            os.kill(child.pid or 0, signal.SIGKILL)
+
+    photos: ViewedPhotos = _Photos(10, 3)  # type: ignore[assignment]
+    with pytest.raises(WorkerDiedError, match=r"the reading worker with process id \d+ died"):
+        score_photos(model, photos, batch_size=1, num_workers=1, on_photo=kill)
 
 
 def test_no_photos_in_a_share_are_no_photos() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from segnext.deploy.formats import FORMATS, check_format, find_format
+from segnext.deploy.verify import MOST_TIES
 from segnext.errors import UsageError
 from segnext.inference.backends import FILES, extras, torch_compiled
 from subprocesses import run_python
@@ -61,7 +62,7 @@ def test_onnx_of_any_size(tmp_path: Path) -> None:
     need("onnxscript")
     told = export(tmp_path / "m.onnx")
     assert told["backend"] == "onnxruntime"
-    assert told["equal"] > 0.9999
+    assert told["unequal"] <= MOST_TIES
     assert told["files"] == ["m.onnx", "m.onnx.report.json"]
     assert told["classes"][0] == "sky"
     # What says where the network was traced is of no use to others.
@@ -84,7 +85,7 @@ def test_openvino(options: dict[str, Any], tmp_path: Path) -> None:
     need("openvino")
     told = export(tmp_path / "m.xml", **options)
     assert told["backend"] == "openvino"
-    assert told["equal"] > 0.9999
+    assert told["unequal"] <= MOST_TIES
     assert told["files"] == ["m.bin", "m.xml", "m.xml.report.json"]
 
 
@@ -102,7 +103,7 @@ def test_aotinductor(tmp_path: Path) -> None:
         pytest.skip(missing)
     told = export(tmp_path / "m.pt2", size=(64, 96))
     assert told["backend"] == "aotinductor"
-    assert told["equal"] > 0.9999
+    assert told["unequal"] <= MOST_TIES
 
 
 @pytest.mark.slow
@@ -111,5 +112,5 @@ def test_executorch(options: dict[str, Any], tmp_path: Path) -> None:
     need("executorch")
     told = export(tmp_path / "m.pte", size=(64, 96), **options)
     assert told["backend"] == "executorch"
-    assert told["equal"] > 0.9999
+    assert told["unequal"] <= MOST_TIES
     assert told["files"] == ["m.pte", "m.pte.json", "m.pte.report.json"]

@@ -60,7 +60,13 @@ def test_what_is_no_number_is_refused_in_any_precision() -> None:
 
 def test_labels_alone_can_fail() -> None:
     with pytest.raises(SegnextError, match=r"99.9800% of the labels are equal"):
-        check_parity(Parity(1, 10_000, None, 0.9998), "float32", OUT)
+        check_parity(Parity(1, 100_000, None, 0.9998), "float32", OUT)
+
+
+def test_a_few_ties_of_a_small_picture_are_no_difference() -> None:
+    check_parity(Parity(1, 7_000, None, 1 - 4 / 7_000), "float32", OUT)
+    with pytest.raises(SegnextError, match=r"99.9286% of the labels are equal"):
+        check_parity(Parity(1, 7_000, None, 1 - 5 / 7_000), "float32", OUT)
 
 
 def test_both_are_timed() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
+from torch.utils.data import DataLoader
 
 from runs import lines, run, without_times
 from segnext.data.loader import WorkerDiedError
@@ -110,6 +111,8 @@ def test_two_processes_skip_what_one_of_them_cannot_read(
 def test_a_dead_worker_is_named_and_replaced(
     scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As other code of the process may have done: torch then raises wherever a worker dies.
+    next(iter(DataLoader(range(2), num_workers=1)))  # type: ignore[arg-type]
     said = listen(monkeypatch)
     killed: list[int] = []
     learn = Learner.learn

@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from segnext.classification.photos import ViewedPhotos
-from segnext.data.loader import stack_samples, start_worker
+from segnext.data.loader import deliver, stack_samples, start_worker
 from segnext.models import Classifier
 from segnext.training.processes import Processes
 
@@ -109,7 +109,7 @@ def score_photos(
     probability: list[Tensor] = []
     done = 0
     with torch.inference_mode():
-        for images, labels in loader:
+        for images, labels in deliver(loader):
             labels = labels.to(device)
             logits = model(
                 images.to(device, memory_format=torch.channels_last, non_blocking=True)

@@ -188,13 +188,7 @@ def deliver(loader: DataLoader[tuple[Any, ...]]) -> Iterator[Any]:
             cut in two.
         DataError: A worker could not read.
     """
-    # torch sets a handler of SIGCHLD that raises at any point of the program. The reading below
-    # looks after the workers by itself, every five seconds.
-    watched = hasattr(signal, "SIGCHLD") and threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGCHLD) if watched else None
-    batches = iter(loader)
-    if before is not None:
-        signal.signal(signal.SIGCHLD, before)
+    batches = _start(loader)
     while True:
         try:
             batch = next(batches)
@@ -211,6 +205,27 @@ def deliver(loader: DataLoader[tuple[Any, ...]]) -> Iterator[Any]:
             msg = f"the reading worker with process id {died[1]} died; the system may lack memory"
             raise WorkerDiedError(msg) from error
         yield batch
+
+
+def _start(loader: DataLoader[tuple[Any, ...]]) -> Iterator[Any]:
+    """Return an iterator of a loader whose workers, when they die, cut nothing in two.
+
+    The first loader with workers of a process, ours or any other, makes torch set a handler of
+    SIGCHLD that raises at any point of the program. Who waits for a batch looks after the workers
+    anyway, every five seconds.
+    """
+    if not hasattr(signal, "SIGCHLD") or threading.current_thread() is not threading.main_thread():
+        return iter(loader)
+    before = signal.getsignal(signal.SIGCHLD)
+    batches = iter(loader)
+    if _is_torchs(signal.getsignal(signal.SIGCHLD)):
+        unknown = before is None or _is_torchs(before)  # None: not set from Python
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL if unknown else before)
+    return batches
+
+
+def _is_torchs(handler: object) -> bool:
+    return str(getattr(handler, "__module__", "")).startswith("torch.utils.data.")
 
 
 def stack_samples(samples: list[tuple[Any, ...]]) -> list[Any]:

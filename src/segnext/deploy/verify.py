@@ -18,6 +18,8 @@ from segnext.spec import Normalization
 
 # Of float32 files; what float16 and int8 lose is reported, and judged by the mIoU.
 GREATEST_DIFFERENCE, LEAST_EQUAL = 1e-3, 0.9999
+# Pixels, of small inputs, whose best two logits are equal but for rounding.
+MOST_TIES = 4
 LATENCY_ROUNDS = 7
 
 
@@ -105,7 +107,9 @@ def check_parity(parity: Parity, precision: str, path: Path) -> None:
             number.
     """
     difference = parity.max_abs_logit_difference or 0.0
-    far = difference > GREATEST_DIFFERENCE or parity.equal_labels < LEAST_EQUAL
+    unequal = (1 - parity.equal_labels) * parity.pixels
+    relabelled = parity.equal_labels < LEAST_EQUAL and round(unequal) > MOST_TIES
+    far = difference > GREATEST_DIFFERENCE or relabelled
     if difference == float("inf") or (precision == "float32" and far):
         msg = (
             f"{path}: not written, as it would not be the model: logits differ by up to "

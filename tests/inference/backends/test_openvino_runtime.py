@@ -1,5 +1,6 @@
 import pytest
 
+from segnext.deploy.verify import MOST_TIES
 from subprocesses import run_python
 
 pytest.importorskip("openvino", reason="needs openvino", exc_type=ImportError)
@@ -11,7 +12,7 @@ def test_a_converted_model_runs_at_any_size() -> None:
     found = run_python(f"from runtime_checks import compare; compare('openvino', {SIZES})")
     assert found["name"] == "openvino"
     assert found["difference"] < 1e-3
-    assert found["equal"] > 0.9999
+    assert found["unequal"] <= MOST_TIES
 
 
 SIGNAL = """

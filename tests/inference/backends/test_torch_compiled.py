@@ -1,5 +1,6 @@
 import pytest
 
+from segnext.deploy.verify import MOST_TIES
 from segnext.errors import UsageError
 from segnext.inference.backends import torch_compiled
 from subprocesses import run_python
@@ -16,7 +17,7 @@ def test_a_compiled_model_runs(backend: str) -> None:
         f"from runtime_checks import compare; compare('{backend}', ((2, 3, 64, 96),))"
     )
     assert found["difference"] < 1e-3
-    assert found["equal"] > 0.9999
+    assert found["unequal"] <= MOST_TIES
 
 
 def test_no_compiler_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
