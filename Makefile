@@ -1,6 +1,6 @@
 # make demo   install, train on synthetic scenes, score, predict, show where the pictures are
 # make test   install, run the test suite
-# make docs   install, build the documentation into site/; a warning is an error
+# make docs   install, build the documentation into site/ (a warning is an error), run its code
 # make lint   install, run ruff, mypy and codespell
 
 PYTHON ?= python3
@@ -30,10 +30,11 @@ demo: $(VENV)/installed
 	@echo "overlays of new pictures: $(DEMO)/predictions/overlays"
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not docs"
 
 docs: $(VENV)/installed
 	$(BIN)/mkdocs build --quiet --strict
+	$(BIN)/python -m pytest -n 2 -m docs
 	@echo "open site/index.html"
 
 lint: $(VENV)/installed

@@ -39,7 +39,7 @@ def folder(tmp_path: Path, files: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return tmp_path
 
 
-@pytest.mark.slow
+@pytest.mark.docs
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if any(map(is_run, read_blocks(page)))], ids=page_name
 )
@@ -82,7 +82,7 @@ def test_an_exception_is_for_the_next_block_alone(tmp_path: Path) -> None:
     assert logical_lines(blocks[1].code) == ["two    more  # why"]
 
 
-@pytest.mark.slow
+@pytest.mark.docs
 def test_code_that_fails_is_noticed(folder: Path) -> None:
     page = folder / "page.md"
     page.write_text(

@@ -10,6 +10,8 @@ import pytest
 
 from pages import ROOT
 
+pytestmark = pytest.mark.docs
+
 # Elements by which a page makes a browser fetch something; links that a reader follows are none.
 _FETCHES = re.compile(
     r"<(?:script|img|iframe|source|video)\b[^>]*\bsrc=[\"']?(?:https?:)?//"
@@ -35,7 +37,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.slow
 def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
     pages = [*site.rglob("*.html"), *site.rglob("*.css")]
     assert len(pages) >= 25
@@ -44,14 +45,12 @@ def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
         assert found is None, f"{page.name}: {found}"
 
 
-@pytest.mark.slow
 def test_search_works_without_a_server(site: Path) -> None:
     index = (site / "search" / "search_index.js").read_text(encoding="utf-8")
     assert "Troubleshooting by error message" in index
     assert "create_model" in index
 
 
-@pytest.mark.slow
 def test_docstrings_and_pages_from_the_root_are_there(site: Path) -> None:
     assert "Build a model with new weights." in (site / "api.html").read_text(encoding="utf-8")
     assert "Security policy" in (site / "security_policy.html").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A run in one, two or four gloo processes has the same losses and the same score."""
+"""A run in one gloo process or three has the same losses and the same score."""
 
 import json
 import os
@@ -41,17 +41,16 @@ def read(out: Path, kind: str) -> list[dict[str, Any]]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="gloo under torchrun is for POSIX here")
-def test_any_number_of_processes_trains_alike(scenes: Path, tmp_path: Path) -> None:
+def test_three_processes_train_like_one(scenes: Path, tmp_path: Path) -> None:
     run(scenes, tmp_path / "1", batch_size=5)
     one = [[r[name] for r in read(tmp_path / "1", kind)] for kind, name in CURVES]
     assert len(one[0]) == 4
-    for count in (2, 4):  # shares of two and three pictures; of one, one, one and two
-        done = launch(scenes, tmp_path / str(count), count)
-        assert done.returncode == 0, done.stderr
-        many = [[r[name] for r in read(tmp_path / str(count), kind)] for kind, name in CURVES]
-        assert many[0] == pytest.approx(one[0], abs=1e-4)
-        # A pixel whose two best logits nearly tie may fall either way.
-        assert many[1] == pytest.approx(one[1], abs=1e-3)
+    done = launch(scenes, tmp_path / "3", 3)  # shares of one and two pictures
+    assert done.returncode == 0, done.stderr
+    many = [[r[name] for r in read(tmp_path / "3", kind)] for kind, name in CURVES]
+    assert many[0] == pytest.approx(one[0], abs=1e-4)
+    # A pixel whose two best logits nearly tie may fall either way.
+    assert many[1] == pytest.approx(one[1], abs=1e-3)
 
 
 def test_shares_are_whole_and_disjoint() -> None:

@@ -13,7 +13,8 @@ from subprocesses import run_python
 
 def new_job(weights: Path, out: Path) -> Job:
     predictor = Predictor(weights, device="cpu")
-    return Job((weights,), fingerprint([weights]), predictor.protocol, str(out), device="cpu")
+    made_by = fingerprint([weights])
+    return Job((weights,), made_by, predictor.protocol, str(out), "eager", "cpu")
 
 
 def test_without_ray_the_extra_is_named(
@@ -35,7 +36,7 @@ from segnext.predict import Predictor, fingerprint
 from segnext.predict.bulk import Job, list_pictures, predict_listed, predict_on_ray
 photos, weights, out = (Path(word) for word in sys.argv[1:])
 protocol = Predictor(weights, device="cpu").protocol
-job = Job((weights,), fingerprint([weights]), protocol, str(out), device="cpu")
+job = Job((weights,), fingerprint([weights]), protocol, str(out), "eager", "cpu")
 killed = []
 
 def kill_one(summary):
