@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,15 @@ def test_writes_for_annotators_and_suggests(
     lines = (out / "suggest.csv").read_text().splitlines()
     assert len(lines) == 3
     assert lines[1].startswith(f"1,{photos}")
+
+
+def test_opencv_says_nothing_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENCV_LOG_LEVEL", "OPENCV_FFMPEG_LOGLEVEL"):
+        monkeypatch.setenv(name, "")  # so that it is put back
+        monkeypatch.delenv(name)
+    assert call("models").exit_code == 0
+    assert os.environ["OPENCV_LOG_LEVEL"] == "SILENT"
+    assert os.environ["OPENCV_FFMPEG_LOGLEVEL"] == "-8"
 
 
 def test_a_broken_picture_is_listed_with_exit_code_one(scene_weights: Path, tmp_path: Path) -> None:

@@ -20,56 +20,59 @@ def larger_scenes(tmp_path: Path) -> Path:
     return write_scenes(tmp_path / "scenes", train=6, val=2, test=2, width=160, height=128)
 
 
-# Names of the convolutions whose weights are int8.
+# Exports a model with the defaults and with everything in int8; prints what export told of the
+# first, and the names of what `quantized` finds in both.
+BOTH = """
+import contextlib, io, json, sys
+from pathlib import Path
+from exports import export_and_predict
+suffix, folder, calibrate = sys.argv[1:]
+paths = {name: Path(folder, name + suffix) for name in ("all", "m")}
+for name, path in paths.items():
+    with contextlib.redirect_stdout(io.StringIO()) as told:
+        options = {"int8": True, "int8_all": name == "all", "calibrate": calibrate}
+        export_and_predict(str(path), options)
+def show(quantized):
+    names = [quantized(paths[name]) for name in ("m", "all")]
+    print(json.dumps([json.loads(told.getvalue().splitlines()[-1]), *names]))
+"""
 CONVOLUTIONS = """
-import json, sys, openvino
-names = []
-for node in openvino.Core().read_model(sys.argv[1]).get_ops():
-    if "Convolution" in node.get_type_name():
-        weights = node.input_value(1).get_node()
-        while weights.get_input_size():
-            weights = weights.input_value(0).get_node()
-        if weights.get_element_type() == openvino.Type.i8:
-            names.append(node.get_friendly_name())
-print(json.dumps(names))
+import openvino
+def quantized(path):
+    for node in openvino.Core().read_model(path).get_ops():
+        if "Convolution" in node.get_type_name():
+            weights = node.input_value(1).get_node()
+            while weights.get_input_size():
+                weights = weights.input_value(0).get_node()
+            if weights.get_element_type() == openvino.Type.i8:
+                yield node.get_friendly_name()
+show(lambda path: list(quantized(path)))
+"""
+INITIALIZERS = """
+import onnx
+show(lambda path: [i.name for i in onnx.load(path).graph.initializer if i.data_type == 3])
 """
 
 
-@pytest.mark.parametrize("everything", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_openvino_keeps_what_int8_would_harm(
-    everything: bool, larger_scenes: Path, tmp_path: Path
-) -> None:
+def test_openvino_keeps_what_int8_would_harm(larger_scenes: Path, tmp_path: Path) -> None:
     need("openvino", "nncf")
-    out = tmp_path / "m.xml"
-    options = {"int8": True, "int8_all": everything, "calibrate": str(larger_scenes)}
-    code = f"from exports import export_and_predict as e; e({str(out)!r}, {options})"
-    told = run_python(code)
+    told, *names = run_python(BOTH + CONVOLUTIONS, ".xml", tmp_path, larger_scenes)
     assert told["report"]["precision"] == "int8"
     assert told["report"]["calibration_pictures"] == 6
-    names = run_python(CONVOLUTIONS, out)
-    assert any("stages.1" in name for name in names)
-    assert any("stages.0" in name for name in names) == everything
+    for everything, quantized in enumerate(names):
+        assert any("stages.1" in name for name in quantized)
+        assert any("stages.0" in name for name in quantized) == bool(everything)
 
 
-@pytest.mark.parametrize("everything", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_onnx_quantizes_convolutions_behind_the_first_stage(
-    everything: bool, scenes: Path, tmp_path: Path
-) -> None:
+def test_onnx_quantizes_convolutions_behind_the_first_stage(scenes: Path, tmp_path: Path) -> None:
     need("onnx", "onnxruntime", "onnxscript")
-    out = tmp_path / "m.onnx"
-    options = {"int8": True, "int8_all": everything, "calibrate": str(scenes)}
-    code = f"from exports import export_and_predict as e; e({str(out)!r}, {options})"
-    told = run_python(code)
+    told, *names = run_python(BOTH + INITIALIZERS, ".onnx", tmp_path, scenes)
     # The description came through the quantization.
     assert told["report"]["precision"] == "int8"
-    assert told["files"] == ["m.onnx", "m.onnx.report.json"]
-    code = (
-        "import json, sys, onnx; graph = onnx.load(sys.argv[1]).graph; "
-        "print(json.dumps([i.name for i in graph.initializer if i.data_type == 3]))"
-    )
-    names = run_python(code, out)
-    assert any(name.startswith("network.stages.1.") for name in names)
-    assert any(name.startswith("network.stages.0.") for name in names) == everything
+    assert told["files"] == ["all.onnx", "all.onnx.report.json", "m.onnx", "m.onnx.report.json"]
+    for everything, quantized in enumerate(names):
+        assert any(name.startswith("network.stages.1.") for name in quantized)
+        assert any(name.startswith("network.stages.0.") for name in quantized) == bool(everything)
 
 
 SCORE = """

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 130 and 143 interrupted (and saved).
 """
 
 import logging
+import os
 from typing import Annotated, Any
 
 import typer
@@ -107,3 +108,7 @@ def main(
         console=Console(stderr=True), show_time=False, show_path=False, markup=False
     )
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    # OpenCV and FFmpeg write lines about broken files, of which our own errors say what matters.
+    # Both read these when they start, in worker processes too.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")

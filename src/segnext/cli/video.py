@@ -1,6 +1,5 @@
 """`segnext video`: a video, a folder of frames, a camera or a stream to labels."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,7 +80,6 @@ def video(
 
     Example: segnext video best.safetensors drive.mp4 --smoothing 0.5 --out drive/
     """
-    _quiet_opencv()
     from segnext.inference import open_networks
     from segnext.inference.protocols import find_dataset
     from segnext.predict import Predictor, fingerprint, write_video
@@ -124,14 +122,6 @@ def video(
             f"{report.frames} could be read"
         )
         raise typer.Exit(1)
-
-
-def _quiet_opencv() -> None:
-    """Keep OpenCV and FFmpeg from writing about files; what matters is said by our own errors."""
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read when the first video is opened
-    import cv2
-
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def _print_report(report: "VideoReport", out: Path, backend: str) -> None:
