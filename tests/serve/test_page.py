@@ -302,6 +302,11 @@ def test_downloads_and_code(open_page: Any, scene: Path) -> None:
     assert started.value.suggested_filename == "my scene.coco.json"
     content = json.loads(Path(started.value.path()).read_text())
     assert sum(one["area"] for one in content["annotations"]) == WIDTH * HEIGHT
+    with page.expect_download() as started:
+        page.click("[data-download=geojson]")
+    assert started.value.suggested_filename == "my scene.geojson"
+    content = json.loads(Path(started.value.path()).read_text())
+    assert sum(one["properties"]["pixels"] for one in content["features"]) == WIDTH * HEIGHT
     assert page.inner_text("#code").startswith("curl -F 'image=@my scene.png' \\")
     page.check("input[value=python]")
     code = page.inner_text("#code")
