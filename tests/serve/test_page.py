@@ -314,6 +314,31 @@ def test_downloads_and_code(open_page: Any, scene: Path) -> None:
     assert 'open("my scene.png", "rb")' in code
 
 
+def test_code_is_copied(open_page: Any) -> None:
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    for language in ("curl", "python"):
+        page.check(f"input[value={language}]")
+        page.click("#copy")
+        expect(page, "#copy", "Copied")
+        copied = page.evaluate("() => navigator.clipboard.readText()")
+        assert copied == page.text_content("#code")
+
+
+def test_the_wheel_and_buttons_zoom(open_page: Any) -> None:
+    page = open_page()
+    before = look(page)
+    page.hover("#canvas", position={"x": 200, "y": 200})
+    page.mouse.wheel(0, -400)
+    expect(page, "#zoom-fit", "%")
+    assert look(page) != before
+    page.click("#zoom-fit")
+    expect(page, "#zoom-fit", "Fit")
+    page.click("#zoom-in")
+    expect(page, "#zoom-fit", "%")
+    page.click("#zoom-out")
+    expect(page, "#zoom-fit", "Fit")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone(open_page: Any, scheme: str) -> None:
     page = open_page(width=390, height=844, color_scheme=scheme, has_touch=True, is_mobile=True)

@@ -187,10 +187,10 @@ def _finished(view: MovingView, height: int) -> int:
 @torch.inference_mode()
 def _label_band(picture: PictureLogits, rows: slice, *, confidence: bool) -> MaskBand:
     labels, probability = _find_labels(picture, rows, confidence=confidence)
-    dtype = np.uint8 if _labels_fit_8_bits(picture) else np.uint16
+    found = labels.cpu().numpy()
     return MaskBand(
         rows,
-        labels.cpu().numpy().astype(dtype),
+        found.astype(np.uint8) if _labels_fit_8_bits(picture) else found.astype(np.uint16),
         None if probability is None else probability.cpu().numpy(),
     )
 

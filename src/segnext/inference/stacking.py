@@ -44,7 +44,7 @@ class Stacker:
         self._worth: dict[tuple[int, ...], bool] = {}
 
     @torch.inference_mode()
-    def compute(self, images: Sequence[Image] | Sequence[Tensor]) -> list[PictureLogits]:
+    def compute(self, images: Sequence[Image | Tensor]) -> list[PictureLogits]:
         """Return the logits of pictures (H, W, C), all of one shape, the same in any company.
 
         Tensors are as in `segnext.inference.tensors`.
@@ -57,7 +57,7 @@ class Stacker:
             done += self._compute_some(rest[:count])
         return done
 
-    def _compute_some(self, images: Sequence[Image] | Sequence[Tensor]) -> list[PictureLogits]:
+    def _compute_some(self, images: Sequence[Image | Tensor]) -> list[PictureLogits]:
         if len(images) == 1 or len(self._networks) > 1:
             return [self._compute_one(image) for image in images]
         # Opened only to learn the shape: nothing is read of a picture before it is needed.
