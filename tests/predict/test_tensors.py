@@ -8,6 +8,7 @@ from torch import Tensor
 from segnext.errors import UsageError
 from segnext.inference import open_runner
 from segnext.inference.backends.runner import ModuleRunner
+from segnext.inference.description import GraphDescription
 from segnext.predict import Predictor
 from segnext.protocol import Protocol
 from segnext.weights import load_model
@@ -94,6 +95,22 @@ def test_pictures_are_views_of_the_batch(
     monkeypatch.setattr(predictor._stacker, "compute", watch)
     predictor.predict_tensors(batch)
     assert [one.data_ptr() for one in seen] == [one.data_ptr() for one in batch]
+
+
+def test_labels_may_be_written_to(scene_weights: Path, batch: Tensor) -> None:
+    found = Predictor(scene_weights, backend="eager", device="cpu").predict_tensors(batch)
+    found.labels[found.labels == 0] = 7
+    found.confidence.mul_(2)
+    assert not (found.labels == 0).any()
+
+
+def test_files_that_give_labels_are_refused(scene_weights: Path, batch: Tensor) -> None:
+    spec = load_model(scene_weights).spec
+    assert spec is not None
+    runner = ModuleRunner("labels", lambda images: images, 3, torch.device("cpu"))
+    runner.describe_as(GraphDescription(spec, output="labels"))
+    with pytest.raises(UsageError, match="export with --output logits"):
+        Predictor(runner).predict_tensors(batch)
 
 
 @pytest.mark.parametrize(
