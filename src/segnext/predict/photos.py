@@ -59,8 +59,8 @@ def split_batch(images: Tensor, channels: int, device: torch.device) -> list[Ten
     if images.shape[1] != channels:
         msg = f"the pictures have {images.shape[1]} channels, the model was trained on {channels}"
         raise UsageError(msg)
-    # A device without a number is the current one.
-    if images.device.type != device.type or device.index not in (None, images.device.index):
+    # A device without a number is the current one, which what is made there knows.
+    if images.device != torch.empty(0, device=device).device:
         msg = (
             f"the batch lies on {images.device}, the model on {device}; "
             f"give Predictor device={str(images.device)!r}, or move the batch"
