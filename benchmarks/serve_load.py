@@ -202,6 +202,8 @@ def summarize(
     tenth = max(1, len(memory) // 10)
     early, late = max(memory[tenth : 2 * tenth + 1]), max(memory[-tenth:])
     answered = len(tally.seconds)
+    if not answered:
+        sys.exit(f"no picture was answered: {dict(tally.statuses)}, {tally.lost[:5]}")
     percentiles = np.percentile(tally.seconds, (50, 95, 99))
     return {
         "minutes": options.minutes,
