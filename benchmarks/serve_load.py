@@ -199,9 +199,11 @@ def be_client(
 def summarize(
     tally: Tally, memory: list[int], elapsed: float, own: float, options: Any
 ) -> dict[str, Any]:
+    answered = len(tally.seconds)
+    if not answered:
+        sys.exit(f"no picture was answered: {dict(tally.statuses)}, {tally.lost[:5]}")
     tenth = max(1, len(memory) // 10)
     early, late = max(memory[tenth : 2 * tenth + 1]), max(memory[-tenth:])
-    answered = len(tally.seconds)
     percentiles = np.percentile(tally.seconds, (50, 95, 99))
     return {
         "minutes": options.minutes,

@@ -198,6 +198,7 @@ COVERED_BY = {
     "report/markup.py": "report/test_page.py",
     "report/shown.py": "report/test_reporting.py",
     "report/tally.py": "report/test_summary.py",
+    "predict/photos.py": "predict/test_predictor.py",
     "predict/writers/writer.py": "predict/test_annotations.py",
     "training/display.py": "cli/test_main.py",
     "training/divergence.py": "training/test_faults.py",

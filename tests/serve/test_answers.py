@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from segnext.classes import Classes
+from segnext.data.shapes import Polygon
 from segnext.errors import UsageError
 from segnext.predict import Prediction
-from segnext.serve.answers import Wish, draw_answer, write_coco, write_report
+from segnext.serve.answers import Wish, draw_answer, write_coco, write_geojson, write_report
 
 CLASSES = Classes(("sky", "road", "car"))
 MASK = np.array([[0, 0, 1], [2, 1, 1]], np.uint8)
@@ -69,3 +70,25 @@ def test_coco() -> None:
         "bbox": [0, 1, 1, 1],
         "iscrowd": 0,
     }
+
+
+def test_geojson_has_holes() -> None:
+    mask = np.ones((5, 6), np.uint8)
+    mask[1:3, 2:5] = 2
+    road, car = write_geojson(mask, CLASSES)["features"]
+    outline, hole = road["geometry"]["coordinates"]
+    assert outline == [(0, 0), (6, 0), (6, 5), (0, 5), (0, 0)]
+    assert hole == [(2, 1), (2, 3), (5, 3), (5, 1), (2, 1)]
+    assert road["properties"] == {"class": "road", "class_id": 1, "pixels": 24}
+    assert car["geometry"]["coordinates"] == [[(2, 1), (5, 1), (5, 3), (2, 3), (2, 1)]]
+
+
+def test_geojson_fills_to_the_mask_again() -> None:
+    mask = np.random.default_rng(0).integers(0, 3, (24, 31)).astype(np.uint8)
+    found = np.full_like(mask, 255)
+    for one in write_geojson(mask, CLASSES)["features"]:
+        rings = [np.array(ring, np.float64) for ring in one["geometry"]["coordinates"]]
+        inside = Polygon(tuple(rings)).fill(*mask.shape)
+        assert inside.sum() == one["properties"]["pixels"]
+        found[inside] = one["properties"]["class_id"]
+    assert np.array_equal(found, mask)

@@ -90,6 +90,14 @@ def test_polygons_are_coco(client: TestClient, photo: bytes) -> None:
     assert sum(one["area"] for one in content["annotations"]) == 96 * 64
 
 
+def test_geojson_is_in_pixels(client: TestClient, photo: bytes) -> None:
+    answer = send(client, photo, output="geojson")
+    assert answer.headers["content-type"] == "application/geo+json"
+    features = answer.json()["features"]
+    assert sum(one["properties"]["pixels"] for one in features) == 96 * 64
+    assert {one["properties"]["class"] for one in features} <= set(SCENE_CLASSES.names)
+
+
 def test_a_report_has_everything(client: TestClient, predictor: Predictor, photo: bytes) -> None:
     report = send(client, photo, output="report", picture=True).json()
     runs = np.array(report["runs"]).reshape(-1, 2)

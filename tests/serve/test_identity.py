@@ -12,6 +12,13 @@ def test_a_signature_fits_a_header() -> None:
 def test_a_description(predictor: Predictor) -> None:
     described = Identity("a", "b" * 64).describe(predictor, Settings(allow_urls=True))
     assert described["limits"]["urls"] is True
-    assert described["outputs"] == ["mask", "overlay", "polygons", "confidence", "report"]
+    assert described["outputs"] == [
+        "mask",
+        "overlay",
+        "polygons",
+        "geojson",
+        "confidence",
+        "report",
+    ]
     assert described["backend"] == "folded"
     assert described["license"] == predictor.spec.license

@@ -302,11 +302,41 @@ def test_downloads_and_code(open_page: Any, scene: Path) -> None:
     assert started.value.suggested_filename == "my scene.coco.json"
     content = json.loads(Path(started.value.path()).read_text())
     assert sum(one["area"] for one in content["annotations"]) == WIDTH * HEIGHT
+    with page.expect_download() as started:
+        page.click("[data-download=geojson]")
+    assert started.value.suggested_filename == "my scene.geojson"
+    content = json.loads(Path(started.value.path()).read_text())
+    assert sum(one["properties"]["pixels"] for one in content["features"]) == WIDTH * HEIGHT
     assert page.inner_text("#code").startswith("curl -F 'image=@my scene.png' \\")
     page.check("input[value=python]")
     code = page.inner_text("#code")
     compile(code, "snippet", "exec")
     assert 'open("my scene.png", "rb")' in code
+
+
+def test_code_is_copied(open_page: Any) -> None:
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    for language in ("curl", "python"):
+        page.check(f"input[value={language}]")
+        page.click("#copy")
+        expect(page, "#copy", "Copied")
+        copied = page.evaluate("() => navigator.clipboard.readText()")
+        assert copied == page.text_content("#code")
+
+
+def test_the_wheel_and_buttons_zoom(open_page: Any) -> None:
+    page = open_page()
+    before = look(page)
+    page.hover("#canvas", position={"x": 200, "y": 200})
+    page.mouse.wheel(0, -400)
+    expect(page, "#zoom-fit", "%")
+    assert look(page) != before
+    page.click("#zoom-fit")
+    expect(page, "#zoom-fit", "Fit")
+    page.click("#zoom-in")
+    expect(page, "#zoom-fit", "%")
+    page.click("#zoom-out")
+    expect(page, "#zoom-fit", "Fit")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

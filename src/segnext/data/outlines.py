@@ -52,6 +52,16 @@ class Region:
         ring = trace_region(self.inside)
         return [value for x, y in ring for value in (x + self.left, y + self.top)]
 
+    def rings(self) -> list[Ring]:
+        """Trace it as formats with holes want it: the outline, then its holes, each closed.
+
+        By GeoJSON's rule the region lies to the left where y is taken to point upwards. Corners
+        are counted in pixels from the picture's upper left one.
+        """
+        traced = sorted((_start_at_least(ring) for ring in _trace_rings(self.inside)), key=min)
+        corners = [_drop_straight(ring) for ring in traced]
+        return [[(x + self.left, y + self.top) for x, y in (*ring, ring[0])] for ring in corners]
+
 
 def find_regions(mask: Mask, labels: Iterable[int] | None = None) -> Iterator[Region]:
     """Yield the regions of a mask (H, W), label by label.

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from segnext.data.images import Image
 from segnext.inference.backends.runner import ModuleRunner, Runner
-from segnext.inference.sizes import Size
+from segnext.inference.tensors import resize_inputs
 from segnext.inference.views import (
     InputRows,
     MovingView,
@@ -55,7 +54,7 @@ class PictureLogits:
 @torch.inference_mode()
 def compute_picture_logits(
     networks: Network | Sequence[Network],
-    image: Image,
+    image: Image | Tensor,
     normalization: Normalization,
     protocol: Protocol,
 ) -> PictureLogits:
@@ -63,7 +62,8 @@ def compute_picture_logits(
 
     Args:
         networks: Models in evaluation mode on the device to use, or runners.
-        image: (H, W, C) 8 or 16 bit, any H and W from 1 up.
+        image: (H, W, C) 8 or 16 bit, any H and W from 1 up; or a tensor on the networks' device,
+            uint8 or floating in 0-1, which stays there.
         normalization: Of as many channels.
         protocol: Sizes, windows, scales, mirror and the rest.
     """
@@ -87,14 +87,14 @@ def compute_logits(
     size = images.shape[-2], images.shape[-1]
     views: list[MovingView] = []
     for runner, scale in _runs(networks, protocol):
-        resized = _resize(images, view_sizes(runner, size, protocol, scale)[-1])
+        resized = resize_inputs(images, view_sizes(runner, size, protocol, scale)[-1])
         views += _both_ways(runner, TensorRows(resized), protocol)
     return _see_all(views, size, protocol)
 
 
 def open_views(
     networks: Network | Sequence[Network],
-    image: RowSource,
+    image: RowSource | Tensor,
     normalization: Normalization,
     protocol: Protocol,
 ) -> list[MovingView]:
@@ -102,7 +102,8 @@ def open_views(
 
     Args:
         networks: As in `compute_picture_logits`.
-        image: (H, W, C): an array, or anything that gives arrays for slices of its rows.
+        image: (H, W, C): an array, or anything that gives arrays for slices of its rows; or a
+            tensor as in `compute_picture_logits`.
         normalization: Of as many channels.
         protocol: Sizes, windows, scales, mirror and the rest.
     """
@@ -136,12 +137,6 @@ def _runs(networks: Network | Sequence[Network], protocol: Protocol) -> list[tup
 def _both_ways(runner: Runner, rows: InputRows, protocol: Protocol) -> list[MovingView]:
     ways = (False, True) if protocol.flip else (False,)
     return [MovingView(runner, rows, protocol, mirrored=mirrored) for mirrored in ways]
-
-
-def _resize(images: Tensor, size: Size) -> Tensor:
-    if size == images.shape[-2:]:
-        return images
-    return functional.interpolate(images, size=size, mode="bilinear", align_corners=False)
 
 
 def _see_all(views: Sequence[MovingView], size: Sequence[int], protocol: Protocol) -> PictureLogits:

@@ -66,6 +66,30 @@ def compute_confidence(picture: PictureLogits) -> Confidence:
     return confidence
 
 
+@torch.inference_mode()
+def compute_tensors(
+    picture: PictureLogits, *, confidence: bool = False
+) -> tuple[Tensor, Tensor | None]:
+    """Return labels and probabilities where the logits lie, without a detour by the CPU's memory.
+
+    Args:
+        picture: With all its tiles.
+        confidence: Also compute probabilities.
+
+    Returns:
+        Labels (H, W), uint8 or for more than 255 labels int32, and if asked for the probability
+        of each, (H, W) float32 in 0-1.
+    """
+    dtype = torch.uint8 if _labels_fit_8_bits(picture) else torch.int32
+    labels, probabilities = [], []
+    for rows in _cut_into_bands(picture, confidence=confidence):
+        found, probability = _find_labels(picture, rows, confidence=confidence)
+        labels.append(found.to(dtype))
+        if probability is not None:
+            probabilities.append(probability)
+    return torch.cat(labels), torch.cat(probabilities) if confidence else None
+
+
 def stream_mask(
     networks: Network | Sequence[Network],
     image: RowSource,
@@ -101,12 +125,8 @@ def label_bands(picture: PictureLogits, *, confidence: bool = False) -> Iterator
         picture: With all its tiles.
         confidence: Also compute probabilities.
     """
-    first = 0
-    while first < picture.height:
-        step = _band_rows(picture, confidence=confidence)
-        rows = slice(first, min(first + step, picture.height))
+    for rows in _cut_into_bands(picture, confidence=confidence):
         yield _label_band(picture, rows, confidence=confidence)
-        first = rows.stop
 
 
 def join_bands(
@@ -167,11 +187,10 @@ def _finished(view: MovingView, height: int) -> int:
 @torch.inference_mode()
 def _label_band(picture: PictureLogits, rows: slice, *, confidence: bool) -> MaskBand:
     labels, probability = _find_labels(picture, rows, confidence=confidence)
-    classes = picture.views[0].tiles[0].logits.shape[0]
     found = labels.cpu().numpy()
     return MaskBand(
         rows,
-        found.astype(np.uint8) if max(2, classes) <= 255 else found.astype(np.uint16),
+        found.astype(np.uint8) if _labels_fit_8_bits(picture) else found.astype(np.uint16),
         None if probability is None else probability.cpu().numpy(),
     )
 
@@ -191,6 +210,17 @@ def _find_labels(
     averaged = len(picture.views) > 1 or averages_probabilities(picture.views[0], picture)
     probabilities = scores if averaged else scores.softmax(dim=0)
     return labels, probabilities.amax(dim=0)
+
+
+def _labels_fit_8_bits(picture: PictureLogits) -> bool:
+    return max(2, picture.views[0].tiles[0].logits.shape[0]) <= 255
+
+
+def _cut_into_bands(picture: PictureLogits, *, confidence: bool) -> Iterator[slice]:
+    """Yield rows of the picture, as many as are computed at once."""
+    step = _band_rows(picture, confidence=confidence)
+    for first in range(0, picture.height, step):
+        yield slice(first, min(first + step, picture.height))
 
 
 def _band_rows(picture: PictureLogits, *, confidence: bool) -> int:

@@ -44,8 +44,11 @@ class Stacker:
         self._worth: dict[tuple[int, ...], bool] = {}
 
     @torch.inference_mode()
-    def compute(self, images: Sequence[Image]) -> list[PictureLogits]:
-        """Return the logits of pictures (H, W, C), all of one shape, the same in any company."""
+    def compute(self, images: Sequence[Image | Tensor]) -> list[PictureLogits]:
+        """Return the logits of pictures (H, W, C), all of one shape, the same in any company.
+
+        Tensors are as in `segnext.inference.tensors`.
+        """
         done: list[PictureLogits] = []
         while len(done) < len(images):
             rest = images[len(done) :]
@@ -54,7 +57,7 @@ class Stacker:
             done += self._compute_some(rest[:count])
         return done
 
-    def _compute_some(self, images: Sequence[Image]) -> list[PictureLogits]:
+    def _compute_some(self, images: Sequence[Image | Tensor]) -> list[PictureLogits]:
         if len(images) == 1 or len(self._networks) > 1:
             return [self._compute_one(image) for image in images]
         # Opened only to learn the shape: nothing is read of a picture before it is needed.
@@ -94,16 +97,18 @@ class Stacker:
         if len(self._worth) >= _MOST_SHAPES:
             self._worth.clear()
         self._worth[shape] = batched < single and torch.equal(together, alone)
-        return list(alone.to(stacked.device))
+        return list(alone)
 
-    def _open(self, image: Image) -> list[MovingView]:
+    def _open(self, image: Image | Tensor) -> list[MovingView]:
         return open_views(self._networks, image, self._normalization, self._protocol)
 
-    def _compute_one(self, image: Image) -> PictureLogits:
+    def _compute_one(self, image: Image | Tensor) -> PictureLogits:
         return compute_picture_logits(self._networks, image, self._normalization, self._protocol)
 
 
 def _time(run: Callable[[], list[Tensor]]) -> tuple[Tensor, float]:
     begin = time.perf_counter()
-    logits = torch.cat(run()).cpu()
+    logits = torch.cat(run())
+    # Devices compute later than they are told to; who reads a value waits for all before it.
+    logits.flatten()[0].item()
     return logits, time.perf_counter() - begin

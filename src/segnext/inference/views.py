@@ -23,6 +23,7 @@ from segnext.data.transforms import nodata_pixels, normalize
 from segnext.inference.backends.runner import Runner
 from segnext.inference.description import Output
 from segnext.inference.sizes import Size, resized_sizes, round_up
+from segnext.inference.tensors import prepare_tensor, resize_inputs
 from segnext.inference.upsampling import interpolate, neighbours
 from segnext.models import MIN_SIZE
 from segnext.protocol import GREATEST_STRIDE, Protocol
@@ -131,9 +132,7 @@ class PictureRows:
         if size == (height, width):
             return self._load(first, last)
         if (first, last) == (0, self.height):
-            return functional.interpolate(
-                self._load(0, height), size=size, mode="bilinear", align_corners=False
-            )
+            return resize_inputs(self._load(0, height), size)
         rows = torch.arange(first, last, dtype=torch.float64) + 0.5
         low, high, part = neighbours(rows * (height / self.height) - 0.5, height)
         columns = torch.arange(self.width, dtype=torch.float64) + 0.5
@@ -151,7 +150,7 @@ class PictureRows:
 
 
 def open_rows(
-    image: RowSource,
+    image: RowSource | Tensor,
     normalization: Normalization,
     sizes: Sequence[Size],
     protocol: Protocol,
@@ -160,16 +159,20 @@ def open_rows(
     """Return what a network is to be fed of a picture.
 
     Args:
-        image: (H, W, C).
+        image: (H, W, C); a tensor as `prepare_tensor` takes it, on the network's device.
         normalization: Of as many channels.
         sizes: That the picture takes one after the other, from `view_sizes`.
         protocol: Says what is resized.
         runner: Of the network; one that normalises itself gets stored pixels, resized as such.
     """
     size = image.shape[0], image.shape[1]
-    if protocol.resample == "inputs" and not runner.pixels:
-        return PictureRows(image, normalization, sizes[-1], runner.device)
     wanted = None if runner.pixels else normalization
+    resamples_pixels = protocol.resample == "pixels" or runner.pixels
+    if isinstance(image, Tensor):
+        steps = sizes if resamples_pixels else ()
+        return TensorRows(resize_inputs(prepare_tensor(image, wanted, steps), sizes[-1]))
+    if not resamples_pixels:
+        return PictureRows(image, normalization, sizes[-1], runner.device)
     if all(one == size for one in sizes):
         return PictureRows(image, wanted, size, runner.device)
     # OpenCV resizes whole pictures only.

@@ -5,6 +5,7 @@ from segnext.predict.footage import Footage, Frame, open_footage
 from segnext.predict.prediction import Prediction
 from segnext.predict.predictor import FramePrediction, Predictor
 from segnext.predict.suggestions import Suggestion, suggest_pictures, write_suggestions
+from segnext.predict.tensors import TensorPrediction
 from segnext.predict.video import VideoReport, write_video
 from segnext.predict.writers.registry import OUTPUTS
 
@@ -17,6 +18,7 @@ __all__ = [
     "Predictor",
     "Report",
     "Suggestion",
+    "TensorPrediction",
     "VideoReport",
     "find_images",
     "fingerprint",

@@ -8,14 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
-import numpy as np
-import numpy.typing as npt
-import PIL.Image
-import PIL.ImageOps
-import torch
 from torch import Tensor
 
-from segnext.data import read_image
 from segnext.data.images import Image
 from segnext.data.reading import read_ahead
 from segnext.errors import SegnextError, UsageError
@@ -33,15 +27,15 @@ from segnext.inference.stacking import Stacker
 from segnext.inference.views import RowSource
 from segnext.predict.ahead import run_ahead
 from segnext.predict.footage import Footage, Frame, open_footage
+from segnext.predict.photos import Photo, read_photo, split_batch
 from segnext.predict.prediction import Prediction
 from segnext.predict.smoothing import Smoother
+from segnext.predict.tensors import TensorPrediction
 from segnext.spec import ModelSpec, Protocol
 from segnext.weights import spec_of
 
 # Of windows: beyond it they are streamed, and confidence is computed by another run.
 KEPT_LOGITS = 25_000_000
-
-Photo = str | Path | PIL.Image.Image | npt.NDArray[Any] | Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,23 +132,13 @@ class Predictor:
             photo: Path; PIL image; array (H, W, C) or (H, W), uint8 or uint16, in RGB order; or
                 tensor (C, H, W) on any device, uint8, or floating with values 0-1 (kept to 16
                 bits), in RGB order. A tensor on another device is copied to the CPU's memory
-                once: pictures are resized and drawn there.
+                once, where pictures are drawn; `predict_tensors` leaves it where it is.
 
         Raises:
             DataError: A file cannot be read.
             UsageError: An array or tensor has another shape, type, range or channel count.
         """
-        channels = self.spec.normalization.channels
-        if isinstance(photo, str | Path):
-            return read_image(Path(photo), channels)
-        if isinstance(photo, PIL.Image.Image):
-            return _fit_channels(_from_pil(photo, channels), channels)
-        if isinstance(photo, Tensor):
-            return _fit_channels(_from_tensor(photo), channels)
-        if isinstance(photo, np.ndarray):
-            return _fit_channels(photo, channels)
-        msg = f"a picture is a path, a PIL image, an array or a tensor, not {type(photo).__name__}"
-        raise UsageError(msg)
+        return read_photo(photo, self.spec.normalization.channels)
 
     def predict(self, image: Image) -> Prediction:
         """Predict a picture (H, W, C) that `read` returned."""
@@ -216,6 +200,26 @@ class Predictor:
             )
             for image, logits in zip(images, self._stacker.compute(images), strict=True)
         ]
+
+    def predict_tensors(self, images: Tensor) -> TensorPrediction:
+        """Predict a batch that lies on the model's device, and leave the answer there.
+
+        Nothing but sizes and single numbers goes through the CPU's memory with PyTorch's backends
+        and CUDA graphs. Labels are those of `predict`, but where the protocol resizes stored
+        pixels: OpenCV does that elsewhere, and may round to the next value.
+
+        Args:
+            images: (B, C, H, W), uint8, or floating with values 0-1, in RGB order. They are not
+                written to.
+
+        Raises:
+            UsageError: The batch has another shape, type, range, channel count or device; the
+                network is an exported file that gives labels only.
+        """
+        if any(network.output == "labels" for network in self._networks):
+            raise _labels_only()
+        pictures = split_batch(images, self.spec.normalization.channels, self._networks[0].device)
+        return TensorPrediction(self._stacker.compute(pictures))
 
     def predict_video(
         self, source: str | Path | Footage, *, smoothing: float = 0, fps: float | None = None
@@ -328,42 +332,3 @@ def _refuse_confidence() -> Confidence:
 
 def _labels_only() -> UsageError:
     return UsageError("this file gives labels without probabilities; export with --output logits")
-
-
-def _from_pil(photo: PIL.Image.Image, channels: int) -> npt.NDArray[Any]:
-    upright = PIL.ImageOps.exif_transpose(photo)
-    if upright.mode.startswith("I;16"):
-        return np.asarray(upright, dtype=np.uint16)
-    return np.asarray(upright.convert("L" if channels == 1 else "RGB"))
-
-
-def _from_tensor(photo: Tensor) -> npt.NDArray[Any]:
-    if photo.ndim != 3 or not (photo.dtype == torch.uint8 or photo.is_floating_point()):
-        msg = (
-            f"a tensor must be (C, H, W), uint8 or floats in 0-1, got {tuple(photo.shape)} "
-            f"{photo.dtype}"
-        )
-        raise UsageError(msg)
-    pixels = photo.detach().cpu().permute(1, 2, 0)
-    if photo.dtype == torch.uint8:
-        return pixels.numpy()
-    low, high = float(pixels.min()), float(pixels.max())
-    if not (low >= 0 and high <= 1):
-        msg = f"a tensor must hold values in 0-1, not normalised; got {low:.3g} to {high:.3g}"
-        raise UsageError(msg)
-    # 16 bits keep what a float picture holds beyond 8.
-    scaled = (pixels.double() * 65535).round()
-    return scaled.to(torch.int32).numpy().astype(np.uint16)
-
-
-def _fit_channels(image: npt.NDArray[Any], channels: int) -> Image:
-    if image.dtype not in (np.uint8, np.uint16) or image.ndim not in (2, 3):
-        msg = f"an array must be (H, W, C), uint8 or uint16, got {image.shape} {image.dtype}"
-        raise UsageError(msg)
-    fitted: Image = image[:, :, None] if image.ndim == 2 else image
-    if fitted.shape[2] == 1 and channels == 3:
-        fitted = np.concatenate([fitted, fitted, fitted], axis=2)
-    if fitted.shape[2] != channels:
-        msg = f"the picture has {fitted.shape[2]} channels, the model was trained on {channels}"
-        raise UsageError(msg)
-    return fitted

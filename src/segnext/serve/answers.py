@@ -18,10 +18,10 @@ from segnext.predict import Prediction
 from segnext.predict.writers.coco import describe_image, list_annotations, list_categories
 from segnext.predict.writers.labelled import Labelled
 
-Output = Literal["mask", "overlay", "polygons", "confidence", "report"]
+Output = Literal["mask", "overlay", "polygons", "geojson", "confidence", "report"]
 OUTPUTS: tuple[Output, ...] = get_args(Output)
 
-_PNG, _JSON = "image/png", "application/json"
+_PNG, _JSON, _GEOJSON = "image/png", "application/json", "application/geo+json"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Wish:
 
     Attributes:
         output: `mask`: PNG of train ids. `overlay`: PNG of the picture in class colours.
-            `polygons`: COCO JSON. `confidence`: grey PNG. `report`: JSON with all of it.
+            `polygons`: COCO JSON. `geojson`: the same with holes, in pixels. `confidence`: grey
+            PNG. `report`: JSON with all of it.
         alpha: Weight of the colours in an overlay, 0-1.
         picture: A report holds the picture, too, as PNG.
     """
@@ -78,6 +79,8 @@ def draw_answer(prediction: Prediction, wish: Wish, seconds: Mapping[str, float]
         return Answer(_encode(report), _JSON, drawn)
     if wish.output == "polygons":
         body, media_type = _encode(write_coco(prediction.mask, prediction.classes)), _JSON
+    elif wish.output == "geojson":
+        body, media_type = _encode(write_geojson(prediction.mask, prediction.classes)), _GEOJSON
     elif wish.output == "overlay":
         body, media_type = encode_png(prediction.overlay(alpha=wish.alpha)), _PNG
     elif wish.output == "confidence":
@@ -95,6 +98,28 @@ def write_coco(mask: Mask, classes: Classes) -> dict[str, Any]:
         "categories": list_categories(classes),
         "annotations": [*list_annotations(picture, 1, 1)],
     }
+
+
+def write_geojson(mask: Mask, classes: Classes) -> dict[str, Any]:
+    """Return a mask (H, W) as GeoJSON, a feature for each connected region.
+
+    A photo has no place on the earth: coordinates are x and y in pixels from its upper left
+    corner, y pointing down, as programs for pictures read them.
+    """
+    picture = Labelled("picture", Path("picture"), mask, classes)
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Polygon", "coordinates": region.rings()},
+            "properties": {
+                "class": classes.label_names[region.label],
+                "class_id": region.label,
+                "pixels": region.area,
+            },
+        }
+        for region in picture.regions()
+    ]
+    return {"type": "FeatureCollection", "features": features}
 
 
 def write_report(prediction: Prediction, *, picture: bool = False) -> dict[str, Any]:

@@ -84,11 +84,12 @@ PREDICT_ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": (
             "A PNG for mask (train ids with a palette), overlay and confidence; JSON for polygons "
-            "(COCO) and report."
+            "(COCO) and report; GeoJSON, in pixels, for geojson."
         ),
         "content": {
             "image/png": {"schema": {"type": "string", "format": "binary"}},
             "application/json": {"schema": {"type": "object"}},
+            "application/geo+json": {"schema": {"type": "object"}},
         },
         "headers": {
             "Server-Timing": {

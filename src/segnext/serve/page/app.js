@@ -179,6 +179,8 @@ function showCode() {
   find("code").textContent = write(location.origin, current?.name ?? "photo.jpg", hasToken());
 }
 
+const ENDINGS = { polygons: "coco.json", geojson: "geojson" };
+
 async function download(output) {
   if (!current) return;
   clearAlert();
@@ -188,7 +190,7 @@ async function download(output) {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(await response.blob());
     const stem = current.name.replace(/\.[^.]*$/, "");
-    link.download = output === "polygons" ? `${stem}.coco.json` : `${stem}.${output}.png`;
+    link.download = `${stem}.${ENDINGS[output] ?? `${output}.png`}`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   } catch (error) {
