@@ -1,3 +1,4 @@
+import hmac
 from typing import Any
 
 import pytest
@@ -42,6 +43,15 @@ def test_the_token_opens(make_client: Any, photo: bytes) -> None:
     files = {"image": ("a.png", photo)}
     assert client.post("/v1/predict", files=files).status_code == 401
     assert client.post("/v1/predict", files=files, headers=shown).status_code == 200
+
+
+def test_tokens_are_compared_in_constant_time(
+    make_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_client(token=TOKEN)
+    monkeypatch.setattr(hmac, "compare_digest", lambda shown, token: shown == b"anything")
+    for shown, code in (("anything", 200), (f"Bearer {TOKEN}", 401)):
+        assert client.get("/v1/model", headers={"Authorization": shown}).status_code == code
 
 
 def test_the_page_and_health_need_no_token(make_client: Any) -> None:
