@@ -38,6 +38,9 @@ def test_tables_hold_the_paper_s_numbers() -> None:
     six = published("table6")
     assert [one["miou"] for one in six.values()] == [39.6, 39.7, 40.0, 39.1, 40.5, 41.1]
     assert [one["top1"] for one in six.values()] == [74.7, 75.2, 75.3, 74.8, 75.5, 75.9]
+    assert [one["top1"] for one in published("table6_imagenet").values()] == [
+        one["top1"] for one in six.values()
+    ]
     seven, eight = published("table7"), published("table8")
     assert [one["gmacs"] for one in seven.values()] == [10.0, 4.9, 6.6, 12.1]
     assert [one["miou_multi_scale"] for one in seven.values()] == [41.1, 40.6, 42.2, 42.2]

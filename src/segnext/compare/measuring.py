@@ -122,19 +122,17 @@ def _measure_classifiers(
     config: CompareConfig, files: Mapping[str, Path], device: torch.device, rounds: int
 ) -> dict[str, Measured]:
     """Measure encoders with their heads, in turns; `eager` alone, backends know no classifiers."""
-    if EAGER not in config.backends:
-        return {name: _measure_classifier(config, file, None, None) for name, file in files.items()}
     prepared = {
         name: partial(_prepare_classifier, file, config.size, device)
         for name, file in files.items()
+        if EAGER in config.backends
     }
     ways = {name: Way(prepare(), device) for name, prepare in prepared.items()}
     timings = time_in_turns(ways, rounds=rounds).timings
-    ways.clear()
+    ways.clear()  # and with them the models
+    peaks = {name: measure_peak(prepared[name], device) for name in timings}
     return {
-        name: _measure_classifier(
-            config, file, timings.get(name), measure_peak(prepared[name], device)
-        )
+        name: _measure_classifier(config, file, timings.get(name), peaks.get(name))
         for name, file in files.items()
     }
 
