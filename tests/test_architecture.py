@@ -205,7 +205,6 @@ COVERED_BY = {
     "training/config.py": "training/test_arguments.py",
     "training/gradient_step.py": "training/test_learner.py",
     "training/loop.py": "training/test_resume.py",
-    "training/objective.py": "training/test_run.py",
     "training/run_files.py": "training/test_run_folder.py",
     "training/samples.py": "training/test_run.py",
     "training/situation.py": "training/test_rules.py",

@@ -15,7 +15,7 @@ from segnext.benchmark.cases import (
     list_cases,
 )
 from segnext.data.synthetic import SCENE_CLASSES
-from segnext.errors import SegnextError, UsageError
+from segnext.errors import SegnextError, UsageError, WeightsError
 from segnext.models import SegNeXt, SegNeXtConfig, create_model
 from segnext.weights import save_model
 
@@ -36,6 +36,16 @@ def test_models_weights_and_exported_files_are_told_apart(
         Subject("scenes.safetensors", str(scene_weights), "weights", SCENE_CLASSES.num_classes),
         Subject("roads.onnx", exported, "exported", 7),
     ]
+
+
+def test_any_combination_of_encoder_and_decoder_is_a_model(tmp_path: Path) -> None:
+    (found,) = find_subjects(["mscan_tiny_mlp"], 5)
+    assert found == Subject("mscan_tiny_mlp", "mscan_tiny_mlp", "model", 5)
+    assert found.count((64, 64)) is not None
+    with pytest.raises(UsageError, match="unknown decoder 'mpl': did you mean mlp"):
+        find_subjects(["mscan_tiny_mpl"], 5)
+    with pytest.raises(WeightsError, match="no such file"):
+        find_subjects([str(tmp_path / "mscan_tiny_best.safetensors")], 5)
 
 
 def test_files_of_one_name_are_told_by_their_paths(tmp_path: Path, scene_weights: Path) -> None:

@@ -108,6 +108,19 @@ def test_a_step_is_repeatable_and_half_precision_is_close(data: ImageFolder) -> 
     assert learner.picture_names(0)[0].endswith(".png")
 
 
+def test_smoothing_and_the_schedule_reach_the_step(data: ImageFolder) -> None:
+    losses = []
+    for smoothing in (0.0, 0.5):
+        options = {"mixup": 0.0, "cutmix": 0.0, "warmup_epochs": 0.0}
+        learner = build_learner(data, label_smoothing=smoothing, **options)
+        batch = next(iter(learner.batches(0)))
+        losses.append(learner.learn(0, batch).loss)
+    assert losses[0] != losses[1]
+    learner.learn(3, batch)
+    expected = cosine_rate(3, peak=2e-3, floor=1e-6, max_steps=8, warmup_steps=0)
+    assert learner.learning_rate == pytest.approx(expected)
+
+
 def test_options_reach_what_they_are_for(data: ImageFolder) -> None:
     recipe = build_recipe(data, drop_path=0.3, dropout=0.1, randaugment=0, mixup=0.3, flip=0.0)
     model = build_classifier(recipe, 3)

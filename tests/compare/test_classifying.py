@@ -36,6 +36,11 @@ def test_encoders_are_compared_by_what_they_classify(tmp_path: Path) -> None:
     channels = SMALLEST["embed_dims"]
     saved = sum(width * width + width for width in channels)
     assert 1e6 * (first.parameters_m - second.parameters_m) == pytest.approx(saved)
+    for row in result.rows:
+        assert (row.milliseconds("eager") or 0) > 0
+        assert row.memory_mb("eager") is not None
+        assert row.measured is not None
+        assert row.measured.why_not == {"auto": "runs no classifiers"}
     told = json.loads((tmp_path / "out" / "comparison.json").read_text())
     (run,) = told["rows"][0]["runs"]
     assert run["scores"]["top1"] == pytest.approx(max(score for _, score in run["curve"]))

@@ -38,6 +38,7 @@ def config(scenes: Path) -> CompareConfig:
                 "model_options": {**SMALL, "gate": False},
                 "published": {"miou": 40.5},
             },
+            {"name": "FCN", "model": "fcn_resnet18", "model_options": {"width": 16}},
             {"name": "published"},
         ],
     )
@@ -47,14 +48,14 @@ def config(scenes: Path) -> CompareConfig:
 def out(config: CompareConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("compared")
     result = compare(config, out, quiet=True)
-    assert [row.score is not None for row in result.rows] == [True, True, False]
+    assert [row.score is not None for row in result.rows] == [True, True, True, False]
     return out
 
 
 def test_runs_numbers_and_page_are_there(out: Path) -> None:
     told = json.loads((out / "comparison.json").read_text())
     rows = {row["system"]: row for row in told["rows"]}
-    for name in ("all", "no gate"):
+    for name in ("all", "no gate", "FCN"):
         (run,) = rows[name]["runs"]
         assert (out / run["weights"]).is_file()
         assert run["steps"] == 2
@@ -67,14 +68,14 @@ def test_runs_numbers_and_page_are_there(out: Path) -> None:
     assert parameters["all"] == parameters["no gate"]
     assert rows["published"]["measured"] is None
     assert "no gate" in (out / "comparison.html").read_text()
-    assert len((out / "comparison.csv").read_text().splitlines()) == 4
+    assert len((out / "comparison.csv").read_text().splitlines()) == 5
 
 
 def test_a_second_call_keeps_everything(config: CompareConfig, out: Path) -> None:
     before = (out / MEASURED).read_bytes(), (out / "comparison.csv").read_text()
     kept: list[bool] = []
     compare(config, out, quiet=True, on_run=lambda _system, _seed, known: kept.append(known))
-    assert kept == [True, True]
+    assert kept == [True, True, True]
     assert ((out / MEASURED).read_bytes(), (out / "comparison.csv").read_text()) == before
 
 

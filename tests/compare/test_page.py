@@ -18,17 +18,22 @@ def compared(first: list[float], second: list[float]) -> CompareResult:
     [
         ([], [], "nothing is trained yet: published figures alone"),
         ([40.0], [], "first leads with mIoU 40.0"),
-        ([40.0], [38.0], "2.0 points ahead of second; one seed each, so chance is not ruled out"),
+        ([40.0], [38.0], "2.0 points ahead of second; a single seed does not rule out chance"),
+        ([40.0], [38.0, 38.2], "ahead of second; a single seed does not rule out chance"),
         ([40.0, 40.2], [38.0, 38.2], "ahead of second; two seeds say too little of chance"),
         (
             [40.0, 40.2, 40.1],
             [38.0, 38.2, 38.1],
-            "second, more than twice what seeds alone explain",
+            "second, more than two standard errors of the difference over 3 seeds",
         ),
-        ([40.0, 44.0, 42.0], [39.0, 43.0, 41.0], "ahead of second, which seeds alone may explain"),
+        (
+            [40.0, 44.0, 42.0],
+            [39.0, 43.0, 41.0],
+            "within two standard errors of the difference over 3 seeds: chance may explain it",
+        ),
     ],
 )
-def test_the_verdict_says_whether_it_may_be_chance(
+def test_the_verdict_says_what_seeds_say_of_chance(
     first: list[float], second: list[float], verdict: str
 ) -> None:
     assert judge(compared(first, second)).endswith(verdict)
@@ -55,3 +60,14 @@ def test_a_page_without_runs_has_published_figures() -> None:
     page = build_page(summarize(build_config(), [], {}))
     assert "37.0" in page
     assert "<svg" not in page
+
+
+def test_the_least_published_cost_is_the_best() -> None:
+    systems = [
+        {"name": name, "published": {"cityscapes_gmacs": cost, "cityscapes_miou": score}}
+        for name, cost, score in (("a", 50.5, 79.8), ("b", 125.5, 76.2))
+    ]
+    page = build_page(summarize(build_config(systems=systems), [], {}))
+    assert "<b>50.5</b>" in page
+    assert "<b>79.8</b>" in page
+    assert "published cityscapes GMACs" in page

@@ -70,6 +70,56 @@ def test_published_costs_on_cityscapes_count_150_classes() -> None:
     assert count_costs(model, (1024, 2048)).macs / 1e9 == pytest.approx(125.5, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("name", "stride"),
+    [
+        # The huge ones, which the contract of tests/models/test_composed.py has small.
+        ("deeplabv3_resnet101", 8),
+        ("deeplabv3plus_resnet101", 4),
+        ("segformer_b5", 4),
+        ("setr_naive", 16),
+        ("setr_pup", 2),
+        ("setr_mla", 4),
+        ("nasfpn_efficientnet_b7", 4),
+        ("nasfpn_efficientnet_l2", 4),
+        # Cross combinations.
+        ("mscan_base_upernet", 4),
+        ("mscan_base_deeplabv3", 32),
+        ("mscan_base_deeplabv3plus", 4),
+        ("mscan_base_mlp", 4),
+        ("mscan_base_fcn", 32),
+        ("mscan_base_nasfpn", 4),
+    ],
+)
+def test_shapes_on_the_meta_device(name: str, stride: int) -> None:
+    with torch.device("meta"):
+        model = create_model(name, num_classes=7, in_channels=4).eval()
+        logits, auxiliaries = model.forward_with_auxiliaries(torch.empty(2, 4, 65, 97))
+    assert logits.is_meta
+    assert model.output_stride == stride
+    assert logits.shape == (2, 7, -(-65 // stride), -(-97 // stride))
+    assert all(auxiliary.shape[:2] == (2, 7) for auxiliary in auxiliaries)
+
+
+@pytest.mark.parametrize(
+    ("name", "stride"),
+    [
+        ("resnet101_ham", 8),
+        ("mobilenet_v2_ham", 8),
+        ("mit_b0_ham", 8),
+        ("vit_small_ham", 16),
+        ("efficientnet_b0_ham", 8),
+        ("mscan_large_ham", 8),
+    ],
+)
+def test_any_encoder_under_light_ham(name: str, stride: int) -> None:
+    with torch.device("meta"):
+        model = create_model(name, num_classes=7, in_channels=4).eval()
+    assert model.output_stride == stride
+    # Runs the model without values; the decomposition needs a real device's name.
+    assert count_costs(model, (65, 97), in_channels=4).macs > 0
+
+
 def test_every_baseline_can_be_composed() -> None:
     for name, parts in BASELINES.items():
         assert find_parts(name) == parts

@@ -180,10 +180,22 @@ def test_parts_that_do_not_fit() -> None:
         create_model("vit_small_nasfpn", num_classes=2)
 
 
+def test_parts_of_the_encoder_can_be_changed_under_any_decoder() -> None:
+    plain, narrow, wide = (
+        create_model("mscan_tiny_fcn", num_classes=2, **NARROW, **options)
+        for options in ({}, {"channel_mixing": False}, {"attention": "large_kernel"})
+    )
+    name = "stages.0.blocks.0.attention.msca.mix.weight"
+    assert name in plain.encoder.state_dict()
+    assert name not in narrow.encoder.state_dict()
+    assert wide.encoder.stages[0].blocks[0].attention.kind == "large_kernel"
+
+
 def test_options_by_name() -> None:
     assert list_options(ENCODERS["resnet18"]) == ["output_stride"]
     assert "drop_path_rate" in list_options(ENCODERS["mscan_tiny"])
     assert "embed_dims" not in list_options(ENCODERS["mscan_tiny"])
+    assert {"attention", "branches", "gate"} <= set(list_options(ENCODERS["mscan_tiny"]))
     assert "rank" in list_options(DECODERS["ham"])
     for parts in (ENCODERS, DECODERS):
         assert all("dropout" in list_options(b) or parts is ENCODERS for b in parts.values())

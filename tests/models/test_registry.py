@@ -69,6 +69,11 @@ def test_options_go_where_they_belong() -> None:
     assert config.decoder_options == {"width": 32, "convs": 1}
     assert config.auxiliary_weight == 0.1
     assert BASELINES["fcn_resnet18"]["encoder_options"] == {"output_stride": 8}
+    ham = {"attention": "large_kernel", "decoder_attention": "cc", "decoder_width": 32}
+    config = configure("mscan_tiny_ham", num_classes=2, **ham)
+    assert isinstance(config, ComposedConfig)
+    assert config.encoder_options == {"attention": "large_kernel"}
+    assert config.decoder_options == {"attention": "cc", "width": 32}
     with pytest.raises(UsageError, match="unknown model option 'widths': did you mean width"):
         configure("fcn_resnet18", num_classes=2, widths=3)
 

@@ -20,6 +20,7 @@ from segnext.inference.backends import AUTO, FILES, Runner, is_exported
 from segnext.inference.backends.torch_eager import PRECISIONS
 from segnext.inference.description import Output
 from segnext.models import MIN_SIZE, SegmentationModel, config_from_dict, create_model, list_models
+from segnext.models.baselines import find_parts
 from segnext.weights import find_weights, list_weights, load_model, read_spec
 
 ALL = "all"
@@ -97,15 +98,16 @@ def find_subjects(sources: Sequence[str], num_classes: int) -> list[Subject]:
 
 
 def _find_subject(source: str, label: str, num_classes: int) -> Subject:
-    if source in list_models():
-        return Subject(label, source, "model", num_classes)
     path = Path(source)
+    plain = not path.suffix and source == path.name and source not in list_weights()
+    if source in list_models() or (plain and find_parts(source) is not None):
+        return Subject(label, source, "model", num_classes)
     if is_exported(source):
         if not path.is_file():
             msg = f"{source}: no such file"
             raise UsageError(msg)
         return Subject(label, source, "exported", num_classes)
-    if not path.suffix and source == path.name and source not in list_weights():
+    if plain:
         raise UsageError(describe_unknown("model", source, [*list_models(), *list_weights()]))
     config = config_from_dict(read_spec(find_weights(source)).config)
     return Subject(label, source, "weights", config.num_classes)

@@ -16,6 +16,7 @@
 A system without a model is a row of published figures alone.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -30,6 +31,7 @@ Task = Literal["segment", "classify"]
 
 # What a published figure may be of: scores in percent, sizes in millions, costs in 10**9.
 FIGURES = ("miou", "miou_multi_scale", "top1", "parameters", "gmacs")
+COSTS = ("parameters", "gmacs")  # of these less is better
 
 
 class System(BaseModel):
@@ -54,6 +56,11 @@ class System(BaseModel):
     options: dict[str, Any] = Field(default_factory=dict)
     published: dict[str, float] = Field(default_factory=dict)
     note: str = ""
+
+    @property
+    def folder(self) -> str:
+        """Its name as that of a folder."""
+        return re.sub(r"[^0-9A-Za-z+.-]+", "_", self.name).strip("_.") or "system"
 
 
 class CompareConfig(BaseModel):
@@ -94,6 +101,12 @@ class CompareConfig(BaseModel):
         if twice is not None:
             msg = f"two systems are called {twice!r}; names must be distinct"
             raise ValueError(msg)
+        owners: dict[str, str] = {}
+        for system in self.trained:
+            other = owners.setdefault(system.folder, system.name)
+            if other != system.name:
+                msg = f"{other!r} and {system.name!r} would share the folder {system.folder}"
+                raise ValueError(msg)
         if len(set(self.seeds)) < len(self.seeds):
             msg = f"seeds must be distinct, got {list(self.seeds)}"
             raise ValueError(msg)

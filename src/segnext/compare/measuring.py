@@ -1,18 +1,22 @@
 """Size, cost, time and memory of the compared systems, all on one machine and in turns."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from segnext.benchmark.cases import Case, Subject
 from segnext.benchmark.costs import count_costs
-from segnext.benchmark.machine import Machine
+from segnext.benchmark.machine import Machine, describe_machine
+from segnext.benchmark.memory import PeakMemory, Run, measure_peak
 from segnext.benchmark.result import Row
 from segnext.benchmark.run import run_benchmark
+from segnext.benchmark.timing import Timing, Way, time_in_turns
 from segnext.classification.files import load_classifier
 from segnext.compare.config import CompareConfig
 from segnext.compare.running import SystemRun
@@ -21,6 +25,7 @@ from segnext.inference import choose_device
 from segnext.storage import write_atomically
 
 MEASURED = "measured.json"
+EAGER = "eager"
 
 
 @dataclass(frozen=True)
@@ -80,11 +85,11 @@ def measure_systems(
     kept = _read(path)
     if kept is not None and kept["asked"] == asked:
         return {name: Measured(**entry) for name, entry in kept["systems"].items()}
+    device = choose_device(None)
     if config.task == "classify":
-        systems = {
-            name: _measure_classifier(config, out / run.weights) for name, run in first.items()
-        }
-        _write(path, asked, _describe(None, choose_device(None)), systems)
+        files = {name: out / run.weights for name, run in first.items()}
+        systems = _measure_classifiers(config, files, device, rounds)
+        _write(path, asked, describe_machine(device, ("float32",)), systems)
         return systems
     cases = [
         Case(
@@ -95,7 +100,6 @@ def measure_systems(
         for name, run in first.items()
         for backend in config.backends
     ]
-    device = choose_device(None)
     result = run_benchmark(cases, device=device, rounds=rounds, all_in_turns=True, on_step=on_step)
     names = [(case.subject.label, case.backend) for case in cases]
     rows = dict(zip(names, result.rows, strict=True))
@@ -103,7 +107,8 @@ def measure_systems(
         name: _collect({backend: rows[name, backend] for backend in config.backends})
         for name in first
     }
-    _write(path, asked, _describe(result.machine, device), systems)
+    assert result.machine is not None  # where anything is run
+    _write(path, asked, result.machine, systems)
     return systems
 
 
@@ -113,17 +118,58 @@ def read_machine(out: Path) -> str:
     return "" if kept is None else str(kept["machine"])
 
 
-def _measure_classifier(config: CompareConfig, weights: Path) -> Measured:
-    """Count an encoder with its head; what runs models for prediction knows no classifiers."""
-    model, spec = load_classifier(weights)
+def _measure_classifiers(
+    config: CompareConfig, files: Mapping[str, Path], device: torch.device, rounds: int
+) -> dict[str, Measured]:
+    """Measure encoders with their heads, in turns; `eager` alone, backends know no classifiers."""
+    prepared = {
+        name: partial(_prepare_classifier, file, config.size, device)
+        for name, file in files.items()
+        if EAGER in config.backends
+    }
+    ways = {name: Way(prepare(), device) for name, prepare in prepared.items()}
+    timings = time_in_turns(ways, rounds=rounds).timings
+    ways.clear()  # and with them the models
+    peaks = {name: measure_peak(prepared[name], device) for name in timings}
+    return {
+        name: _measure_classifier(config, file, timings.get(name), peaks.get(name))
+        for name, file in files.items()
+    }
+
+
+def _measure_classifier(
+    config: CompareConfig, file: Path, timing: Timing | None, memory: PeakMemory | None
+) -> Measured:
+    model, spec = load_classifier(file)
     costs = count_costs(model, config.size, in_channels=spec.normalization.channels)
-    return Measured(costs.parameters, costs.macs, {}, {}, {}, {})
+    return Measured(
+        parameters=costs.parameters,
+        macs=costs.macs,
+        milliseconds={EAGER: timing.median_ms} if timing else {},
+        memory_mb={EAGER: memory.above_idle_mb} if memory else {},
+        backends={EAGER: EAGER} if timing else {},
+        why_not={name: "runs no classifiers" for name in config.backends if name != EAGER},
+    )
 
 
-def _write(path: Path, asked: dict[str, Any], machine: str, systems: dict[str, Measured]) -> None:
+def _prepare_classifier(file: Path, size: tuple[int, int], device: torch.device) -> Run:
+    model, spec = load_classifier(file, device=device)
+
+    def run() -> Tensor:
+        images = torch.zeros(1, spec.normalization.channels, *size, device=device)
+        with torch.inference_mode():
+            labels: Tensor = model(images.to(memory_format=torch.channels_last)).argmax(dim=1)
+        return labels
+
+    return run
+
+
+def _write(
+    path: Path, asked: dict[str, Any], machine: Machine, systems: dict[str, Measured]
+) -> None:
     about = {
         "asked": asked,
-        "machine": machine,
+        "machine": "; ".join(machine.describe()),
         "systems": {name: asdict(measured) for name, measured in systems.items()},
     }
     write_atomically(path, (json.dumps(about, indent=1) + "\n").encode())
@@ -140,12 +186,6 @@ def _collect(rows: dict[str, Row]) -> Measured:
         backends={b: row.backend for b, row in rows.items()},
         why_not={b: row.why_not for b, row in rows.items() if row.why_not},
     )
-
-
-def _describe(machine: Machine | None, device: torch.device) -> str:
-    if machine is None:
-        return str(device)
-    return "; ".join(machine.describe())
 
 
 def _read(path: Path) -> dict[str, Any] | None:

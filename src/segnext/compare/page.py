@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 
-from segnext.compare.config import FIGURES
+from segnext.compare.config import COSTS, FIGURES
 from segnext.compare.plots import TITLES, draw_curves, draw_pareto
 from segnext.compare.result import CompareResult, Row, published_names
 from segnext.html_page import build_document, escape, write_verdict
@@ -46,7 +46,7 @@ def build_page(result: CompareResult, command: str = "") -> str:
 
 
 def judge(result: CompareResult) -> str:
-    """Say in one line who leads, by how much, and whether seeds alone could have done it."""
+    """Say in one line who leads, by how much, and what the seeds say of chance."""
     ranked = result.ranked
     if not ranked:
         return "nothing is trained yet: published figures alone"
@@ -59,15 +59,16 @@ def judge(result: CompareResult) -> str:
     assert second.score is not None
     ahead = best.score - second.score
     line = f"{lead}, {ahead:.1f} points ahead of {second.system.name}"
-    if best.spread is None or second.spread is None:
-        return f"{line}; one seed each, so chance is not ruled out"
-    if min(len(best.runs), len(second.runs)) < 3:
+    seeds = min(len(best.runs), len(second.runs))
+    if seeds == 1 or best.spread is None or second.spread is None:
+        return f"{line}; a single seed does not rule out chance"
+    if seeds == 2:
         return f"{line}; two seeds say too little of chance"
-    # The standard error of a difference of two means.
     error = math.sqrt(best.spread**2 / len(best.runs) + second.spread**2 / len(second.runs))
+    told = f"two standard errors of the difference over {seeds} seeds"
     if ahead > 2 * error:
-        return f"{line}, more than twice what seeds alone explain"
-    return f"{line}, which seeds alone may explain"
+        return f"{line}, more than {told}"
+    return f"{line}, within {told}: chance may explain it"
 
 
 def _write_table(result: CompareResult) -> str:
@@ -78,7 +79,7 @@ def _write_table(result: CompareResult) -> str:
         (score, lambda row: row.score, ".1f", True)
     ]
     columns += [
-        (f"published {_title(name)}", _published(name), ".1f", name not in ("parameters", "gmacs"))
+        (f"published {_title(name)}", _published(name), ".1f", not name.endswith(COSTS))
         for name in published
     ]
     columns += [

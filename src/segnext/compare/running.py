@@ -1,11 +1,11 @@
 """Trains every system with every seed; what is done is kept, what was interrupted goes on.
 
 OUT/runs/<system>/seed_<n>/        a run folder, as `segnext train` leaves it
-OUT/runs/<system>/seed_<n>/result.json
+OUT/runs/<system>/seed_<n>/asked.json     what it was told, before it is trained
+OUT/runs/<system>/seed_<n>/result.json    what it gave
 """
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from segnext.parsing import parse_json
 from segnext.storage import write_atomically
 from segnext.training.run_files import CHECKPOINT
 
-RESULT = "result.json"
+ASKED, RESULT = "asked.json", "result.json"
 Run = TypeVar("Run")  # what a training returns
 
 
@@ -69,16 +69,17 @@ def run_systems(
         on_run: Told the system, the seed, and whether the run is kept from before.
 
     Raises:
-        TrainingError: A kept run was trained with other options.
+        TrainingError: A kept or interrupted run was trained with other options.
         SegnextError: Whatever training raises.
     """
     runs = []
     for seed in config.seeds:
         for system in config.trained:
-            folder = run_folder(out, system.name, seed)
+            folder = run_folder(out, system, seed)
             kept = _find_kept(folder, config, system)
             on_run(system.name, seed, kept is not None)
             if kept is None:
+                _note(folder, config, system)
                 kept = trainer.train(folder, config, system, seed)
                 write_atomically(folder / RESULT, (json.dumps(asdict(kept)) + "\n").encode())
             runs.append(kept)
@@ -94,7 +95,7 @@ def find_runs(config: CompareConfig, out: Path) -> list[SystemRun]:
     runs = []
     for system in config.trained:
         for seed in config.seeds:
-            kept = _find_kept(run_folder(out, system.name, seed), config, system)
+            kept = _find_kept(run_folder(out, system, seed), config, system)
             if kept is not None:
                 runs.append(kept)
     return runs
@@ -103,8 +104,16 @@ def find_runs(config: CompareConfig, out: Path) -> list[SystemRun]:
 def _find_kept(folder: Path, config: CompareConfig, system: System) -> SystemRun | None:
     kept = read_run(folder)
     if kept is not None:
-        check_same(kept, system, config, folder)
+        check_same(kept.told, system, config, folder)
     return kept
+
+
+def _note(folder: Path, config: CompareConfig, system: System) -> None:
+    """Write down what a run is told; one that was interrupted has to have been told the same."""
+    path = folder / ASKED
+    if path.is_file() and (folder / CHECKPOINT).exists():
+        check_same(_read_json(path), system, config, folder)
+    write_atomically(path, (json.dumps(tell(system, config)) + "\n").encode())
 
 
 def train_or_resume(
@@ -144,10 +153,9 @@ def train_or_resume(
     )
 
 
-def run_folder(out: Path, system: str, seed: int) -> Path:
+def run_folder(out: Path, system: System, seed: int) -> Path:
     """Return the run folder of a system and a seed."""
-    name = re.sub(r"[^0-9A-Za-z+.-]+", "_", system).strip("_.") or "system"
-    return out / "runs" / name / f"seed_{seed}"
+    return out / "runs" / system.folder / f"seed_{seed}"
 
 
 def read_run(folder: Path) -> SystemRun | None:
@@ -159,13 +167,26 @@ def read_run(folder: Path) -> SystemRun | None:
     path = folder / RESULT
     if not path.is_file():
         return None
+    data = _read_json(path)
     try:
-        data = parse_json(path.read_text(encoding="utf-8"))
         data["curve"] = [(int(step), float(score)) for step, score in data["curve"]]
         return SystemRun(**data)
-    except (ArithmeticError, LookupError, OSError, TypeError, ValueError) as error:
-        msg = f"{path}: damaged ({error}); remove its folder, and the system is trained anew"
-        raise TrainingError(msg) from error
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise TrainingError(_damaged(path, error)) from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data = parse_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TrainingError(_damaged(path, error)) from error
+    if not isinstance(data, dict):
+        raise TrainingError(_damaged(path, f"holds {type(data).__name__}"))
+    return data
+
+
+def _damaged(path: Path, reason: object) -> str:
+    return f"{path}: damaged ({reason}); remove its folder, and the system is trained anew"
 
 
 def tell(system: System, config: CompareConfig) -> dict[str, Any]:
@@ -182,14 +203,21 @@ def tell(system: System, config: CompareConfig) -> dict[str, Any]:
     return same
 
 
-def check_same(run: SystemRun, system: System, config: CompareConfig, folder: Path) -> None:
-    """Refuse to put a kept run beside others that it cannot be compared with.
+def check_same(
+    then: Mapping[str, Any], system: System, config: CompareConfig, folder: Path
+) -> None:
+    """Refuse to put a run beside others that it cannot be compared with.
+
+    Args:
+        then: What it was told.
+        system: As it is now.
+        config: As it is now.
+        folder: Of the run.
 
     Raises:
         TrainingError: Names the first difference.
     """
-    now, then = tell(system, config), run.told
-    difference = _first_difference(now, then)
+    difference = _first_difference(tell(system, config), then)
     if difference is not None:
         msg = (
             f"{folder}: was trained with {difference}; remove it to train anew, or choose another "

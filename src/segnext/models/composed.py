@@ -26,26 +26,9 @@ from segnext.models.mscan import MSCAN, MSCAN_SIZES
 from segnext.models.segmentation_model import SegmentationModel
 
 
-def build_mscan(
-    *,
-    in_channels: int = 3,
-    embed_dims: Sequence[int],
-    depths: Sequence[int],
-    drop_path_rate: float = 0.1,
-    branches: Sequence[int] = (7, 11, 21),
-    stem_stride: int = 4,
-    activation_checkpointing: bool = False,
-) -> MSCAN:
+def build_mscan(**options: Any) -> MSCAN:
     """Build SegNeXt's encoder for another decoder, newly initialised; options as for `MSCAN`."""
-    encoder = MSCAN(
-        in_channels=in_channels,
-        embed_dims=embed_dims,
-        depths=depths,
-        drop_path_rate=drop_path_rate,
-        branches=branches,
-        stem_stride=stem_stride,
-        activation_checkpointing=activation_checkpointing,
-    )
+    encoder = MSCAN(**options)
     encoder.apply(init_conv_weights)
     return encoder
 
@@ -178,12 +161,16 @@ class ComposedModel(SegmentationModel):
 
 def list_options(build: Callable[..., nn.Module]) -> list[str]:
     """Return the names of the options that an entry of `ENCODERS` or `DECODERS` takes."""
-    if build is build_light_ham:
-        build = LightHam
     taken = build.keywords if isinstance(build, partial) else {}
+    whole = build.func if isinstance(build, partial) else build
+    # These two hand their options on.
+    takers: Mapping[Callable[..., nn.Module], Callable[..., nn.Module]] = {
+        build_mscan: MSCAN,
+        build_light_ham: LightHam,
+    }
     return [
         parameter.name
-        for parameter in inspect.signature(build).parameters.values()
+        for parameter in inspect.signature(takers.get(whole, whole)).parameters.values()
         if parameter.kind is parameter.KEYWORD_ONLY
         and parameter.name not in taken
         and parameter.name != "in_channels"

@@ -66,7 +66,8 @@ def create_model(
         num_classes: K, at least 1.
         in_channels: Channels of the images, at least 1.
         **options: Over the preset. For SegNeXt any other field of `SegNeXtConfig`; for others any
-            option of the encoder or of the decoder, or a field of `ComposedConfig`.
+            option of the encoder or of the decoder, or a field of `ComposedConfig`. `decoder_`
+            before a name that both have means the decoder's, such as `decoder_attention`.
 
     Returns:
         A module in training mode: images (B, in_channels, H, W) to logits (B, K, H/s, W/s) with
@@ -168,8 +169,8 @@ def _merge_options(parts: Mapping[str, Any], options: Mapping[str, Any]) -> dict
             merged[name] = value
         elif name in of_encoder:
             merged["encoder_options"][name] = value
-        elif name in of_decoder:
-            merged["decoder_options"][name] = value
+        elif name.removeprefix("decoder_") in of_decoder:
+            merged["decoder_options"][name.removeprefix("decoder_")] = value
         else:
             valid = {*named, *of_encoder, *of_decoder} - {"num_classes", "in_channels"}
             raise UsageError(describe_unknown("model option", name, valid))

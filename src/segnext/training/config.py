@@ -37,7 +37,7 @@ class TrainConfig(BaseModel):
         train_split: Name of the split to train on.
         val_split: Name of the split to validate on.
         model: Name in the model registry.
-        model_options: Fields of `SegNeXtConfig` over the preset.
+        model_options: Over the model's own, as `create_model` takes them.
         init: `pretrained` (the published ImageNet encoder, from scratch where it cannot be had),
             `none` (from scratch), or weights to start from: a file or a published name.
         encoder: Weights to take the encoder alone from, instead of `init`: a file, such as a
