@@ -89,21 +89,6 @@ def test_published_costs_on_cityscapes_count_150_classes() -> None:
         ("mscan_base_mlp", 4),
         ("mscan_base_fcn", 32),
         ("mscan_base_nasfpn", 4),
-    ],
-)
-def test_shapes_on_the_meta_device(name: str, stride: int) -> None:
-    with torch.device("meta"):
-        model = create_model(name, num_classes=7, in_channels=4).eval()
-        logits, auxiliaries = model.forward_with_auxiliaries(torch.empty(2, 4, 65, 97))
-    assert logits.is_meta
-    assert model.output_stride == stride
-    assert logits.shape == (2, 7, -(-65 // stride), -(-97 // stride))
-    assert all(auxiliary.shape[:2] == (2, 7) for auxiliary in auxiliaries)
-
-
-@pytest.mark.parametrize(
-    ("name", "stride"),
-    [
         ("resnet101_ham", 8),
         ("mobilenet_v2_ham", 8),
         ("mit_b0_ham", 8),
@@ -112,12 +97,15 @@ def test_shapes_on_the_meta_device(name: str, stride: int) -> None:
         ("mscan_large_ham", 8),
     ],
 )
-def test_any_encoder_under_light_ham(name: str, stride: int) -> None:
+def test_shapes_on_the_meta_device(name: str, stride: int) -> None:
     with torch.device("meta"):
-        model = create_model(name, num_classes=7, in_channels=4).eval()
+        # LightHam's first bases are numbers that no weights file need hold, so not made on meta.
+        model = create_model(name, num_classes=7, in_channels=4).eval().to("meta")
+        logits, auxiliaries = model.forward_with_auxiliaries(torch.empty(2, 4, 65, 97))
+    assert logits.is_meta
     assert model.output_stride == stride
-    # Runs the model without values; the decomposition needs a real device's name.
-    assert count_costs(model, (65, 97), in_channels=4).macs > 0
+    assert logits.shape == (2, 7, -(-65 // stride), -(-97 // stride))
+    assert all(auxiliary.shape[:2] == (2, 7) for auxiliary in auxiliaries)
 
 
 def test_every_baseline_can_be_composed() -> None:

@@ -28,7 +28,7 @@ from segnext.models.decompositions import (
     build_decomposition,
     unit_columns,
 )
-from segnext.models.layers import conv1x1
+from segnext.models.layers import conv1x1, without_autocast
 
 GROUPS = 32
 CRISS_CROSS_RECURRENCE = 2
@@ -197,7 +197,7 @@ class ExpectationMaximization(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Add global context to (B, D, h, w); the shape stays."""
         projected = self.proj_in(features)
-        with torch.autocast(features.device.type, enabled=False):
+        with without_autocast(features.device):
             matrix = projected.flatten(2).float()
             first = self.initial_bases.float()
             if self.training:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from segnext.errors import UsageError, describe_unknown
+from segnext.models.layers import without_autocast
 from segnext.models.randomness import draw_uniform
 
 EPSILON = 1e-6
@@ -67,7 +68,7 @@ class Decomposition(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Return the low-rank reconstruction of features (B, D, N), in float32."""
         # Autocast would run the products in half precision even on float32 inputs.
-        with torch.autocast(features.device.type, enabled=False):
+        with without_autocast(features.device):
             features = features.float()
             bases, coefficients = self.factorize(features, self._first_bases(features))
             return bases @ coefficients

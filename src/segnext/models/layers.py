@@ -4,7 +4,9 @@ Shapes: B batch, C channels, H and W height and width.
 """
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,6 +23,17 @@ class ChannelLayerNorm(nn.LayerNorm):
             input.permute(0, 2, 3, 1), self.normalized_shape, self.weight, self.bias, self.eps
         )
         return normalized.permute(0, 3, 1, 2)
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Compute in the precision of the tensors, which autocast would lower.
+
+    Args:
+        device: Of the tensors; the meta device, which autocast does not know, passes.
+    """
+    if device.type == "meta":
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)
 
 
 def draw_drop_path(images: Tensor, rate: float) -> Tensor:
