@@ -10,7 +10,7 @@ import torch
 from class_photos import SMALLEST
 from segnext.classification.photos import ViewedPhotos
 from segnext.classification.scoring import ClassScores, score_photos
-from segnext.data.loader import WorkerDiedError
+from segnext.data.watching import WorkerDiedError
 from segnext.models import Classifier, ClassifierConfig
 
 CONFUSION = np.array([[3, 1, 0], [0, 2, 0], [2, 2, 0]])
