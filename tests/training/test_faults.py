@@ -159,7 +159,9 @@ def test_a_hung_worker_is_named_and_replaced(
     assert without_times(lines(tmp_path / "run")) == without_times(lines(tmp_path / "straight"))
     slow, *_, hung = [text for text in said if "has been at sample 9, " in text]
     assert re.match(r"step 4: no batch for .*/train/images/scene_\d+\.png, for ", slow)
-    assert hung.endswith("which counts as hung (worker_hung): killed; the workers are started again")
+    assert hung.endswith(
+        "which counts as hung (worker_hung): killed; the workers are started again"
+    )
 
 
 def test_workers_that_die_again_and_again_end_the_run(

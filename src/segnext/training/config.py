@@ -65,7 +65,8 @@ class TrainConfig(BaseModel):
         accumulate: Parts that each process cuts its share of a batch into, to save memory.
         memory: Bytes that a step may take on one device (`8GB`), from which `accumulate` follows.
         max_steps: Optimizer steps of the run.
-        budget: Wall time of the run in seconds (`30m`, `2h`), from which `max_steps` follows.
+        budget: Wall time for steps and validations in seconds (`30m`, `2h`), from which
+            `max_steps` follows; the report at the end of a training comes on top.
         loss: Name of a loss, or names to weights or to options, such as
             `{cross_entropy: 1, dice: 0.5}` or, as the authors do, `{cross_entropy: {mean: all}}`;
             see `segnext.training.losses`.
