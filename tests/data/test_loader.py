@@ -51,6 +51,16 @@ def test_a_later_start_continues_the_same_samples() -> None:
         assert torch.equal(one[0], other[0])
 
 
+def test_a_start_however_late_counts_nothing() -> None:
+    # Listing or reading what came before would take years.
+    steps = 10**12
+    stream = build_stream(length=3 * steps)
+    loader = build_train_loader(stream, batch_size=3, start_step=steps - 2)
+    _, masks, _ = next(iter(loader))
+    assert len(loader) == 2
+    assert torch.equal(masks[1], stream[3 * (steps - 2) + 1][1])
+
+
 def test_every_epoch_shows_every_image_once_in_its_own_order() -> None:
     stream = build_stream(length=14)
     first, second = (

@@ -177,10 +177,13 @@ def fuzz_guided(name: str, seconds: float, folder: Path) -> dict[str, Any]:
         `tried` and `findings`, whose keys say what.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    options = [f"-max_total_time={max(1, round(seconds))}", "-print_final_stats=1"]
+    options = [
+        f"-max_total_time={max(1, round(seconds))}",
+        f"-artifact_prefix={folder}/finding-",
+        "-print_final_stats=1",
+    ]
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "fuzz.guided", name, *options]
-        + [f"-artifact_prefix={folder}/finding-"],
+        [sys.executable, "-W", "ignore", "-m", "fuzz.guided", name, *options],
         capture_output=True,
         text=True,
         errors="replace",

@@ -154,7 +154,7 @@ def test_a_hung_worker_is_named_and_replaced(
 
     with monkeypatch.context() as patch:
         patch.setattr(SampleStream, "__getitem__", hang)
-        run(scenes, tmp_path / "run", max_steps=8, num_workers=1, worker_slow=0.5, worker_hung="2s")
+        run(scenes, tmp_path / "run", max_steps=8, num_workers=1, worker_slow=0.5, worker_hung="6s")
     run(scenes, tmp_path / "straight", max_steps=8)
     assert without_times(lines(tmp_path / "run")) == without_times(lines(tmp_path / "straight"))
     slow, *_, hung = [text for text in said if "has been at sample 9, " in text]

@@ -72,10 +72,7 @@ Init = Annotated[
 ]
 Budget = Annotated[
     str | None,
-    typer.Option(
-        help="Wall time for steps and validations, such as 30m, 2h or 1h30m; a report at the end "
-        "comes on top."
-    ),
+    typer.Option(help="Wall time of steps and validations, such as 30m, 2h or 1h30m."),
 ]
 Memory = Annotated[
     str | None, typer.Option(help="What a step may take on one device, such as 8GB.")
