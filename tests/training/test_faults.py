@@ -164,6 +164,19 @@ def test_a_hung_worker_is_named_and_replaced(
     )
 
 
+def test_what_concerns_one_process_is_told_by_it(capsys: pytest.CaptureFixture[str]) -> None:
+    for is_main in (True, False):
+        display = Display(is_main=is_main)
+        display.say(f"all, by main: {is_main}")
+        display.say_own(f"own, by main: {is_main}")
+    Display(quiet=True, is_main=False).say_own("nothing")
+    assert capsys.readouterr().err.splitlines() == [
+        "all, by main: True",
+        "own, by main: True",
+        "own, by main: False",
+    ]
+
+
 def test_workers_that_die_again_and_again_end_the_run(
     scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
