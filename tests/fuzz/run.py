@@ -194,9 +194,8 @@ def fuzz_guided(name: str, seconds: float, folder: Path) -> dict[str, Any]:
         raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
     findings = {}
     if done.returncode:
-        raised = re.search(r"Uncaught Python exception: ===\s*(.+)", done.stderr)
-        summary = re.search(r"SUMMARY: libFuzzer: (.+)", done.stderr)
-        said = raised or summary
+        raised = re.search(r"Uncaught Python exception: ===\s*(.+)", done.stdout + done.stderr)
+        said = raised or re.search(r"SUMMARY: libFuzzer: (.+)", done.stderr)
         key = said[1].strip()[:200] if said else f"exit {done.returncode}"
         findings[key] = {"count": 1, "inputs": [], "message": done.stderr[-2000:]}
     return {"tried": int(tried[1]) if tried else 0, "findings": findings}

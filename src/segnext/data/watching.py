@@ -62,7 +62,8 @@ class WatchedSamples(Dataset[tuple[Any, ...]]):
     def __init__(self, samples: Samples, num_workers: int, patience: Patience) -> None:
         self.samples = samples
         self.patience = patience
-        self._table = torch.full((num_workers, 3), -1.0, dtype=torch.float64).share_memory_()
+        self._table = torch.full((num_workers, 3), -1.0, dtype=torch.float64)
+        self._table.share_memory_()  # type: ignore[no-untyped-call]
 
     def __len__(self) -> int:
         """Return the number of samples."""
