@@ -1,20 +1,22 @@
 """Reading processes that are slow are named; those that hang are named and ended."""
 
 import multiprocessing
+import os
 import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from segnext.data.loader import SampleStream, build_train_loader, deliver
+from segnext.data.loader import Sample, SampleStream, build_train_loader, deliver
 from segnext.data.transforms import Augmentation, TrainTransform
-from segnext.data.watching import Patience, Watch, WatchedSamples, WorkerDiedError
+from segnext.data.watching import Patience, Reader, Watch, WatchedSamples, WorkerDiedError
 from segnext.spec import IMAGENET_NORMALIZATION
 
 STEPS = 4
@@ -128,16 +130,29 @@ def test_lines_come_ever_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert len(said) == 4
 
 
-def test_who_reads_is_known_only_while_it_reads(tmp_path: Path) -> None:
-    watched = WatchedSamples(build_stream(SlowImages(tmp_path, 0.0)), 1, Patience())
+def test_who_reads_is_known_only_while_it_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [50.0]
+    monkeypatch.setattr("segnext.data.watching.time.monotonic", lambda: clock[0])
+    about = SimpleNamespace(id=1)
+    monkeypatch.setattr("segnext.data.watching.get_worker_info", lambda: about)
+    seen: list[list[Reader]] = []
+
+    class Samples(SampleStream):
+        def __getitem__(self, number: int) -> Sample:
+            clock[0] += 5
+            seen.append(watched.readers())
+            return super().__getitem__(number)
+
+    stream = build_stream(SlowImages(tmp_path))
+    stream.__class__ = Samples
+    watched = WatchedSamples(stream, 2, Patience())
     assert len(watched) == 2 * STEPS
-    assert watched.readers() == []
-    assert watched.processes() == set()
-    watched._table[0] = torch.tensor([77.0, 3.0, time.monotonic() - 5])
-    (reader,) = watched.readers()
-    assert (reader.process, reader.sample) == (77, 3)
-    assert reader.seconds == pytest.approx(5, abs=1)
-    assert watched.processes() == {77}
+    assert (watched.readers(), watched.processes()) == ([], set())
+    watched[3]
+    assert seen == [[Reader(os.getpid(), 3, 5.0)]]
+    assert (watched.readers(), watched.processes()) == ([], {os.getpid()})
 
 
 @pytest.mark.parametrize(
