@@ -33,7 +33,7 @@ def build_duel_page(duel: Duel, classes: Classes, strips: Mapping[int, Strip]) -
     """
     worse, better = most_changed(duel, MOST_CHANGED)
     sections = {
-        "classes": ("Classes", f'<div class="duel">{_write_classes(duel, classes)}</div>'),
+        "classes": ("Classes", _write_classes(duel, classes)),
         "better": ("Pictures that gain most", _write_pictures(duel, strips, better, classes)),
         "worse": ("Pictures that lose most", _write_pictures(duel, strips, worse, classes)),
         "method": ("How it was measured", _write_method(duel)),
@@ -76,7 +76,8 @@ def _write_classes(duel: Duel, classes: Classes) -> str:
         rows.append(write_row(name_class(classes, label), cells))
     said = "IoU of both [%], and what the second has more [points]; won and lost are the second's."
     head = ["class", "first", "second", "difference", "95 % interval", "the second"]
-    return paragraph(said) + write_table("IoU by class", head, rows)
+    table = write_table("IoU by class", head, rows)
+    return f'{paragraph(said)}<div class="duel">{table}</div>'
 
 
 def _write_pictures(
