@@ -218,6 +218,10 @@ def deliver(
                 raise
             msg = f"the reading worker with process id {died[1]} died; the system may lack memory"
             raise WorkerDiedError(msg) from error
+        except (ConnectionError, EOFError) as error:
+            # Its batch lies in memory that torch asks it for, and may be asked for too late.
+            msg = "a reading worker died while it handed over a batch; the system may lack memory"
+            raise WorkerDiedError(msg) from error
         yield batch
         if watch is not None:
             watch.start()
