@@ -1,4 +1,4 @@
-"""What mkdocs.yml cannot say: pages from the root, pages that may be missing, links to files."""
+"""What mkdocs.yml cannot say: pages from the root, and links to files."""
 
 import re
 from pathlib import Path
@@ -9,23 +9,6 @@ from mkdocs.structure.files import File
 # Pages whose text stands at the root of the repository, where people and hosts look for it.
 _FROM_ROOT = {"security_policy.md": "SECURITY.md", "changelog.md": "CHANGELOG.md"}
 _OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+[^)]+\)")
-
-
-def on_config(config: Any) -> Any:
-    """Leave out entries of the navigation whose page does not exist."""
-    config.nav = _keep_existing(config.nav, Path(config.docs_dir))
-    return config
-
-
-def _keep_existing(entries: list[Any], docs: Path) -> list[Any]:
-    kept = []
-    for entry in entries:
-        ((title, target),) = entry.items()
-        if isinstance(target, list):
-            kept.append({title: _keep_existing(target, docs)})
-        elif target in _FROM_ROOT or (docs / target).exists():
-            kept.append({title: target})
-    return kept
 
 
 def on_files(files: Any, *, config: Any) -> Any:

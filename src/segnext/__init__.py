@@ -26,7 +26,7 @@ _HOMES = {
     "plan": "segnext.training",
     "read_recipe": "segnext.training.recipes",
     "save_model": "segnext.weights",
-    "train": "segnext.training",
+    "train": "segnext.report.after_training",
 }
 
 __all__ = [
@@ -57,7 +57,8 @@ if TYPE_CHECKING:
     from segnext.evaluation import evaluate
     from segnext.models import create_classifier, create_encoder, create_model, list_models
     from segnext.predict import Predictor
-    from segnext.training import plan, train
+    from segnext.report.after_training import train
+    from segnext.training import plan
     from segnext.training.recipes import list_recipes, read_recipe
     from segnext.weights import convert_state_dict, list_weights, load_model, save_model
 

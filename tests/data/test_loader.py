@@ -1,13 +1,16 @@
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
-from segnext.data.loader import SampleStream, build_train_loader
+from segnext.data.loader import SampleStream, build_train_loader, deliver
 from segnext.data.transforms import Augmentation, TrainTransform
+from segnext.data.watching import WorkerDiedError
 from segnext.spec import IMAGENET_NORMALIZATION
 
 
@@ -49,6 +52,29 @@ def test_the_same_bits_with_any_number_of_workers(num_workers: int) -> None:
 def test_a_later_start_continues_the_same_samples() -> None:
     for one, other in zip(read(0)[2:], read(0, start_step=2), strict=True):
         assert torch.equal(one[0], other[0])
+
+
+def test_a_start_however_late_counts_nothing() -> None:
+    # Listing or reading what came before would take years.
+    steps = 10**12
+    stream = build_stream(length=3 * steps)
+    loader = build_train_loader(stream, batch_size=3, start_step=steps - 2)
+    _, masks, _ = next(iter(loader))
+    assert len(loader) == 2
+    assert torch.equal(masks[1], stream[3 * (steps - 2) + 1][1])
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError, EOFError])
+def test_a_worker_that_dies_with_a_batch_in_its_hands(error: type[Exception]) -> None:
+    class Broken(DataLoader[tuple[Any, ...]]):
+        def __iter__(self) -> Any:  # what torch's iterator does then, after one batch
+            yield (1,)
+            raise error
+
+    batches = deliver(Broken(build_stream()))
+    assert next(batches) == (1,)
+    with pytest.raises(WorkerDiedError, match="a reading worker died while it handed over a batch"):
+        next(batches)
 
 
 def test_every_epoch_shows_every_image_once_in_its_own_order() -> None:

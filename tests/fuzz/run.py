@@ -1,6 +1,7 @@
 """Fuzz every reader of untrusted bytes, each in a process of its own, and count.
 
     PYTHONPATH=src:tests python -m fuzz.run --seconds 600 --out fuzz.json [--only coco,png]
+    PYTHONPATH=src:tests python -m fuzz.run --guided --seconds 600  # by coverage; see fuzz.guided
 
 An input is a finding if its reader raises anything but an error of the package, uses more than
 five seconds of processor time, or takes a gigabyte beyond what it had. Findings are kept beside
@@ -10,6 +11,7 @@ the report, to be read again.
 import argparse
 import faulthandler
 import json
+import re
 import resource
 import signal
 import subprocess
@@ -168,6 +170,37 @@ def fuzz_in_child(
     return total
 
 
+def fuzz_guided(name: str, seconds: float, folder: Path) -> dict[str, Any]:
+    """Fuzz a target guided by coverage, up to its first finding; see `fuzz.guided`.
+
+    Returns:
+        `tried` and `findings`, whose keys say what.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    options = [
+        f"-max_total_time={max(1, round(seconds))}",
+        f"-artifact_prefix={folder}/finding-",
+        "-print_final_stats=1",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "fuzz.guided", name, *options],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=seconds + 600,
+    )
+    tried = re.search(r"stat::number_of_executed_units:\s*(\d+)", done.stderr)
+    if tried is None and not list(folder.glob("finding-*")):
+        raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
+    findings = {}
+    if done.returncode:
+        raised = re.search(r"Uncaught Python exception: ===\s*(.+)", done.stdout + done.stderr)
+        said = raised or re.search(r"SUMMARY: libFuzzer: (.+)", done.stderr)
+        key = said[1].strip()[:200] if said else f"exit {done.returncode}"
+        findings[key] = {"count": 1, "inputs": [], "message": done.stderr[-2000:]}
+    return {"tried": int(tried[1]) if tried else 0, "findings": findings}
+
+
 def _add(total: dict[str, Any], part: dict[str, Any]) -> None:
     total["taken"] += part.get("taken", 0)
     total["slowest_s"] = max(total["slowest_s"], part.get("slowest_s", 0.0))
@@ -187,6 +220,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("fuzz.json"))
     parser.add_argument("--only", default="", help="names of targets, with commas")
     parser.add_argument("--first", type=int, default=0, help="number of the first input")
+    parser.add_argument("--guided", action="store_true", help="by coverage; pip install atheris")
     told = parser.parse_args()
     only = set(filter(None, told.only.split(",")))
     targets = (*data_targets.TARGETS, *model_targets.TARGETS)
@@ -195,7 +229,11 @@ def main() -> int:
     for name in names:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
-            report[name] = fuzz_in_child(name, told.seconds / len(names), folder, first=told.first)
+            seconds = told.seconds / len(names)
+            if told.guided:
+                report[name] = fuzz_guided(name, seconds, folder)
+            else:
+                report[name] = fuzz_in_child(name, seconds, folder, first=told.first)
             kept = told.out.with_suffix("") / name.replace(" ", "_")
             for path in folder.glob("finding-*"):
                 kept.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import pytest
 
 from fuzz import data_targets, model_targets
 from fuzz.mutator import Mutator, encode_json, mend_png
-from fuzz.run import find_target, fuzz_in_child
+from fuzz.run import find_target, fuzz_guided, fuzz_in_child
 from fuzz.target import Target
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -86,3 +86,16 @@ def test_refusals_are_no_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     found = fuzz_in_child("refuse", 0.5, tmp_path)
     assert found["tried"] > 0
     assert not found["findings"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "finding"), [("raise", "KeyError: "), ("refuse", None)])
+def test_coverage_guides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, finding: str | None
+) -> None:
+    pytest.importorskip("atheris")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (SOURCE, TESTS))))
+    found = fuzz_guided(name, 2, tmp_path)
+    assert found["tried"] > 0
+    assert [key[:10] for key in found["findings"]] == ([] if finding is None else [finding])
+    assert bool(list(tmp_path.glob("finding-*"))) == (finding is not None)

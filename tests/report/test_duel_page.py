@@ -13,6 +13,8 @@ def test_the_page_tells_wins_and_shows_what_changed() -> None:
     assert "the second is better: " in page
     assert page.count('<td class="win">won</td>') == 2  # tree, and sky that it was taken for
     assert "may be chance" in page
+    assert "2 : 0" in page
+    assert "classes the second won and lost, beyond chance" in page
     assert page.count('<figure class="strip">') == len(worse) + len(better)
     assert "&lt;tree&gt; &amp; more" in page
     assert "<script" not in page

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 from torch.utils.data import DataLoader
 
 from runs import lines, run, without_times
-from segnext.data.loader import WorkerDiedError
+from segnext.data.loader import Sample, SampleStream
+from segnext.data.watching import WorkerDiedError
 from segnext.errors import DataError, TrainingError
 from segnext.models import SegmentationModel
 from segnext.training import train
@@ -131,9 +132,52 @@ def test_a_dead_worker_is_named_and_replaced(
     assert without_times(lines(tmp_path / "run")) == without_times(lines(tmp_path / "straight"))
     assert len(killed) == 1
     assert any(
-        re.match(rf"step \d: the reading worker with process id {killed[0]} died", text)
+        re.match(
+            rf"step \d: (the reading worker with process id {killed[0]}|a reading worker) died",
+            text,
+        )
         for text in said
     )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="kills are for POSIX here")
+def test_a_hung_worker_is_named_and_replaced(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = listen(monkeypatch)
+    get = SampleStream.__getitem__
+
+    def hang(self: SampleStream, number: int) -> Sample:
+        hung = tmp_path / "hung"
+        if number == 9 and multiprocessing.parent_process() and not hung.exists():
+            hung.touch()
+            signal.pause()
+        return get(self, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SampleStream, "__getitem__", hang)
+        run(scenes, tmp_path / "run", max_steps=8, num_workers=1, worker_slow=0.5, worker_hung="6s")
+    run(scenes, tmp_path / "straight", max_steps=8)
+    assert without_times(lines(tmp_path / "run")) == without_times(lines(tmp_path / "straight"))
+    slow, *_, hung = [text for text in said if "has been at sample 9, " in text]
+    assert re.match(r"step 4: no batch for .*/train/images/scene_\d+\.png, for ", slow)
+    assert hung.endswith(
+        "which counts as hung (worker_hung): killed; the workers are started again"
+    )
+
+
+def test_what_concerns_one_process_is_told_by_it(capsys: pytest.CaptureFixture[str]) -> None:
+    for is_main in (True, False):
+        display = Display(is_main=is_main)
+        display.say(f"all, by main: {is_main}")
+        display.say_own(f"own, by main: {is_main}")
+    Display(quiet=True, is_main=False).say_own("nothing")
+    assert capsys.readouterr().err.splitlines() == [
+        "all, by main: True",
+        "own, by main: True",
+        "own, by main: False",
+    ]
 
 
 def test_workers_that_die_again_and_again_end_the_run(
@@ -141,7 +185,7 @@ def test_workers_that_die_again_and_again_end_the_run(
 ) -> None:
     said = listen(monkeypatch)
 
-    def die(self: Learner, start_step: int) -> Iterator[Batch]:
+    def die(self: Learner, start_step: int, tell: Callable[[str], None]) -> Iterator[Batch]:
         msg = "the reading worker with process id 7 died"
         raise WorkerDiedError(msg)
         yield
@@ -156,8 +200,8 @@ def poison(patch: pytest.MonkeyPatch, steps: Sequence[int]) -> None:
     """Give the network pictures without numbers."""
     batches = Learner.batches
 
-    def poisoned(self: Learner, start_step: int) -> Iterator[Batch]:
-        for step, batch in enumerate(batches(self, start_step), start_step):
+    def poisoned(self: Learner, start_step: int, tell: Callable[[str], None]) -> Iterator[Batch]:
+        for step, batch in enumerate(batches(self, start_step, tell), start_step):
             factor = float("nan") if step in steps else 1.0
             yield replace(batch, images=batch.images * factor)
 
@@ -240,5 +284,6 @@ def test_a_gap_to_the_training_pictures_is_said_or_ends_the_run(
 
 def listen(patch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
-    patch.setattr(Display, "say", lambda self, text: said.append(text))
+    for name in ("say", "say_own"):
+        patch.setattr(Display, name, lambda self, text: said.append(text))
     return said

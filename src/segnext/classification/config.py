@@ -70,6 +70,9 @@ class ClassifyConfig(BaseModel):
         license: Terms under which the trained weights may be used.
         seed: Of weights, sample order, augmentation, mixing and drop path.
         num_workers: Processes that read ahead, for each training process.
+        worker_slow: Seconds without a batch (`30`, `2m`) after which the one of them that is slow
+            is named.
+        worker_hung: After which it counts as hung: it is killed, and reading starts again.
         validate_every: Steps between validations; an epoch by default.
         checkpoint_every: Most seconds between two checkpoints.
         patience: Validations without a better one after which the run ends; 0 does not.
@@ -126,6 +129,8 @@ class ClassifyConfig(BaseModel):
     license: str = UNSTATED
     seed: int = Field(default=0, ge=0)
     num_workers: int | None = Field(default=None, ge=0)
+    worker_slow: Duration = 30.0
+    worker_hung: Duration = 300.0
     validate_every: int | None = Field(default=None, ge=1)
     checkpoint_every: Duration = 600.0
     patience: int = Field(default=0, ge=0)

@@ -1,7 +1,7 @@
 """What learns to classify: model, moving average, optimizer, and the batches they see."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from segnext.classification.photos import PhotoStream
 from segnext.classification.randaugment import RandAugment
 from segnext.data.datasets.imagenet import ImageSplit
 from segnext.data.loader import build_train_loader, deliver
+from segnext.data.watching import Patience
 from segnext.models import Classifier, create_classifier
 from segnext.models.randomness import keyed_randomness, sample_keys
 from segnext.training.average import WeightAverage
@@ -162,16 +163,24 @@ class ClassifierLearner:
         pairs = self.processes.share(size // 2)
         return range(2 * pairs.start, 2 * pairs.stop)
 
-    def batches(self, start_step: int) -> Iterator[PhotoBatch]:
-        """Yield this process's batches of the run from `start_step` on, on the device."""
+    def batches(
+        self, start_step: int, tell: Callable[[str], None] = lambda _: None
+    ) -> Iterator[PhotoBatch]:
+        """Yield this process's batches of the run from `start_step` on, on the device.
+
+        Args:
+            start_step: Steps already done.
+            tell: Gets a line about a reading worker that is slow.
+        """
         loader = build_train_loader(
             self.stream,
             batch_size=self.recipe.batch_size,
             share=self.places,
             start_step=start_step,
             num_workers=self.recipe.num_workers,
+            patience=Patience(self.recipe.worker_slow, self.recipe.worker_hung),
         )
-        for images, labels in deliver(loader):
+        for images, labels in deliver(loader, tell):
             yield PhotoBatch(
                 images.to(self.device, memory_format=torch.channels_last, non_blocking=True),
                 labels.to(self.device, non_blocking=True),
@@ -180,8 +189,7 @@ class ClassifierLearner:
     def picture_names(self, step: int) -> list[str]:
         """Return which photos a step's whole batch shows."""
         size = self.recipe.batch_size
-        indices = [self.stream.index_of(number) for number in range(step * size, (step + 1) * size)]
-        return [self.stream.photos.files[index] for index in indices]
+        return [self.stream.picture_of(number) for number in range(step * size, (step + 1) * size)]
 
     def learn(self, step: int, batch: PhotoBatch) -> StepResult:
         """Do optimizer step number `step` and move the average.

@@ -72,6 +72,10 @@ class PhotoStream(Dataset[tuple[Tensor, Tensor]]):
         rng = np.random.default_rng((AUGMENT, self.seed, number))
         return torch.from_numpy(self.augmentation(read_photo(path), rng)), torch.tensor(label)
 
+    def picture_of(self, number: int) -> str:
+        """Return the file of the photo that sample `number` shows."""
+        return self.photos.files[self.index_of(number)]
+
     def index_of(self, number: int) -> int:
         """Return which photo sample `number` shows."""
         step, place = divmod(number, self.batch_size)

@@ -33,7 +33,7 @@ from segnext.training.situation import Choice
 from segnext.training.tracking import check_trackers
 
 # What may differ when a run goes on elsewhere, because it changes no sample and no order.
-_MACHINE_OPTIONS = frozenset({"device", "num_workers"})
+_MACHINE_OPTIONS = ("device", "num_workers", "worker_slow", "worker_hung")
 TIMED_PHOTOS = 128
 
 _IMAGENET_TERMS = "trained on photos of ImageNet-1k, whose terms are non-commercial research"
@@ -81,8 +81,8 @@ def train(
 
     Args:
         data: Folder with `train` and `val`; see `segnext.data.datasets.class_folders`.
-        resume: Folder of a run to go on with; nothing else may be given but `quiet`, `device` and
-            `num_workers`.
+        resume: Folder of a run to go on with; nothing else may be given but `quiet`, `device`,
+            `num_workers`, `worker_slow` and `worker_hung`.
         out: Run folder to make; by default the next free one under `runs/`.
         quiet: Print nothing.
         **options: Fields of `ClassifyConfig`, such as `model`, `budget="30m"` or `epochs`.
@@ -95,10 +95,10 @@ def train(
         StoppedError: The run was interrupted and saved.
     """
     if resume is not None:
-        if data is not None or out is not None or not options.keys() <= _MACHINE_OPTIONS:
+        if data is not None or out is not None or not options.keys() <= {*_MACHINE_OPTIONS}:
             msg = (
                 "resume goes on with a run's own data, folder and options; give nothing else but "
-                "device and num_workers"
+                f"{', '.join(_MACHINE_OPTIONS)}"
             )
             raise UsageError(msg)
         return _resume(Path(resume), options, quiet=quiet)
@@ -113,7 +113,7 @@ def _start(config: ClassifyConfig, out: str | Path | None, *, quiet: bool) -> Cl
     _check_model(config)
     check_trackers(config.trackers)
     processes = Processes(cpu=choose_device(config.device).type == "cpu")
-    display = Display(quiet=quiet or not processes.is_main)
+    display = Display(quiet=quiet, is_main=processes.is_main)
     directory = processes.once(lambda: _choose_directory(config, out))
     data = read_class_folders(config.data)
     display.say(_describe(data))
@@ -157,7 +157,7 @@ def _resume(directory: Path, changes: dict[str, Any], *, quiet: bool) -> Classif
     recipe = ClassifyRecipe(**{**values, **changes})
     processes = Processes(cpu=choose_device(recipe.device).type == "cpu")
     check_batch(recipe, processes.count)
-    display = Display(quiet=quiet or not processes.is_main)
+    display = Display(quiet=quiet, is_main=processes.is_main)
     data = read_class_folders(recipe.data)
     display.say(f"going on at step {progress.step} of {recipe.max_steps}")
     model = build_classifier(recipe, len(data.wnids))

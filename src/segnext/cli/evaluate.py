@@ -286,7 +286,7 @@ def _print_duel(duel: "Duel") -> None:
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("class")
-    for title in ("first", "second", "difference", "95 % interval", ""):
+    for title in ("first", "second", "difference", "95 % interval", "the second"):
         table.add_column(title, justify="right")
     for one in duel.classes:
         ends = one.interval

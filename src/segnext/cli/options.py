@@ -70,7 +70,10 @@ Init = Annotated[
         "start from: a file or a published name. (default: pretrained)"
     ),
 ]
-Budget = Annotated[str | None, typer.Option(help="Wall time of the run, such as 30m, 2h or 1h30m.")]
+Budget = Annotated[
+    str | None,
+    typer.Option(help="Wall time of steps and validations, such as 30m, 2h or 1h30m."),
+]
 Memory = Annotated[
     str | None, typer.Option(help="What a step may take on one device, such as 8GB.")
 ]

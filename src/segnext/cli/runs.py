@@ -54,6 +54,7 @@ FILES = {
     "per_class.csv": "classes at the best validation",
     "samples": "pictures of each validation",
     "contact_sheet.png": "pictures of the best weights",
+    "report/index.html": "what the score of the best weights is made of",
     "best.safetensors": "best weights, for evaluate and predict",
     "best": "weights of the best validations",
     "last.safetensors": "weights of the last validation",

@@ -109,7 +109,7 @@ def train(
         bool,
         typer.Option(
             "--report/--no-report",
-            help="At the end, explain the best weights' score in RUN/report.",
+            help="At the end, beyond the budget, explain the best weights' score in RUN/report.",
         ),
     ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
@@ -126,11 +126,10 @@ def train(
 
     Exit codes: 0 done, 1 failed, 2 wrong use, 130 stopped by Ctrl-C and 143 by SIGTERM, saved.
     """
-    from segnext.report.after_training import is_main_process, try_report
+    from segnext.report.after_training import cross_validate
+    from segnext.report.after_training import train as run_training
     from segnext.training.arguments import parse_overrides, read_config
-    from segnext.training.cross_validation import cross_validate
     from segnext.training.recipes import apply_recipe
-    from segnext.training.run import train as run_training
 
     if recipe == _LIST:
         _print_recipes()
@@ -176,14 +175,10 @@ def train(
         return
     if folds is not None and resume is None and not dry_run:
         told = {name: value for name, value in options.items() if name not in ("folds", "fold")}
-        cross_validate(folds=folds, out=out, quiet=quiet, **told)
+        cross_validate(folds=folds, out=out, report=report, quiet=quiet, **told)
     else:
         options |= {"folds": folds} if folds is not None else {}
-        run = run_training(resume=resume, out=out, dry_run=dry_run, quiet=quiet, **options)
-        if report and not dry_run and is_main_process():
-            said = try_report(run)
-            if not quiet:
-                Console().print(said, highlight=False, markup=False, soft_wrap=True)
+        run_training(resume=resume, out=out, dry_run=dry_run, report=report, quiet=quiet, **options)
 
 
 def _find(

@@ -9,9 +9,9 @@ import functools
 import re
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -24,25 +24,17 @@ from segnext.data.containers.paths import prefetch
 from segnext.data.reading import LabelledImages
 from segnext.data.shard_order import number_shards, shuffle_in_windows
 from segnext.data.transforms import TrainTransform
-from segnext.errors import DataError, TrainingError
+from segnext.data.watching import Patience, Samples, Watch, WatchedSamples, WorkerDiedError
+from segnext.errors import DataError
 
 # First entries of the seed sequences, so that shuffles and augmentations share no numbers.
 _SHUFFLE, AUGMENT, _REPLACE = 1, 2, 3
 # Pictures tried for one sample before the data are given up.
 _TRIES = 8
+# What torch raises where a batch is not there in time.
+_TIMED_OUT = "DataLoader timed out after"
 
 Sample = tuple[Tensor, Tensor, str]
-
-
-class WorkerDiedError(TrainingError):
-    """A process that reads ahead is gone; nothing but its batches is lost."""
-
-
-class Samples(Protocol):
-    """All samples of a run by number: an image (C, h, w), its label or mask, and more."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, number: int) -> tuple[Any, ...]: ...
 
 
 class SampleStream(Dataset[Sample]):
@@ -112,6 +104,10 @@ class SampleStream(Dataset[Sample]):
         msg = f"{problem}; nor can {_TRIES - 1} other pictures be read"
         raise DataError(msg)
 
+    def picture_of(self, number: int) -> str:
+        """Return the path of the picture that sample `number` shows."""
+        return str(self.images.path(self.index_of(number)))
+
     def index_of(self, number: int) -> int:
         """Return which image of the split sample `number` shows."""
         epoch, position = divmod(number, len(self.images))
@@ -153,6 +149,7 @@ def build_train_loader(
     share: range | None = None,
     start_step: int = 0,
     num_workers: int = 0,
+    patience: Patience | None = None,
 ) -> DataLoader[tuple[Any, ...]]:
     """Build the loader of a run from optimizer step `start_step` on.
 
@@ -162,13 +159,18 @@ def build_train_loader(
         share: Which of a batch's samples this process takes; all of them if not given.
         start_step: Steps already done.
         num_workers: Processes that read ahead; 0 reads in this one.
+        patience: With those processes, for `deliver`.
 
     Returns:
         Batches of images (B, C, h, w) float32 in channels_last memory and the rest, such as masks
         (B, h, w) int64.
     """
+    read, look_every = cast("Dataset[tuple[Any, ...]]", stream), 0.0
+    if num_workers > 0:
+        read = WatchedSamples(stream, num_workers, patience or Patience())
+        look_every = read.patience.look_every
     return DataLoader(
-        cast("Dataset[tuple[Any, ...]]", stream),
+        read,
         batch_sampler=_Steps(
             range(start_step, len(stream) // batch_size), batch_size, share or range(batch_size)
         ),
@@ -177,17 +179,26 @@ def build_train_loader(
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=start_worker,
         persistent_workers=num_workers > 0,
+        timeout=look_every,
     )
 
 
-def deliver(loader: DataLoader[tuple[Any, ...]]) -> Iterator[Any]:
+def deliver(
+    loader: DataLoader[tuple[Any, ...]], tell: Callable[[str], None] = lambda _: None
+) -> Iterator[Any]:
     """Yield the batches of a loader, and say in one line what goes wrong in its workers.
 
+    Args:
+        loader: One from `build_train_loader` is watched: who is slow is named, who hangs is ended.
+        tell: Gets a line about a worker that is slow.
+
     Raises:
-        WorkerDiedError: A worker is gone. It is noticed here and nowhere else, so that no step is
-            cut in two.
+        WorkerDiedError: A worker is gone, or was ended. It is noticed here and nowhere else, so
+            that no step is cut in two.
         DataError: A worker could not read.
     """
+    watched = loader.dataset
+    watch = Watch(watched, tell) if isinstance(watched, WatchedSamples) else None
     batches = _start(loader)
     while True:
         try:
@@ -199,12 +210,21 @@ def deliver(loader: DataLoader[tuple[Any, ...]]) -> Iterator[Any]:
             _, _, said = str(error).rpartition(f"{DataError.__name__}: ")
             raise DataError(said.strip()) from error
         except RuntimeError as error:
+            if watch is not None and str(error).startswith(_TIMED_OUT):
+                watch.look()
+                continue  # nothing is lost: the same batch is waited for
             died = re.match(r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\)", str(error))
             if not died:
                 raise
             msg = f"the reading worker with process id {died[1]} died; the system may lack memory"
             raise WorkerDiedError(msg) from error
+        except (ConnectionError, EOFError) as error:
+            # Its batch lies in memory that torch asks it for, and may be asked for too late.
+            msg = "a reading worker died while it handed over a batch; the system may lack memory"
+            raise WorkerDiedError(msg) from error
         yield batch
+        if watch is not None:
+            watch.start()
 
 
 def _start(loader: DataLoader[tuple[Any, ...]]) -> Iterator[Any]:

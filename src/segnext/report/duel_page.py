@@ -43,7 +43,10 @@ def build_duel_page(duel: Duel, classes: Classes, strips: Mapping[int, Strip]) -
         (f"{percent(duel.first_miou)} %", "mIoU of the first"),
         (f"{percent(duel.second_miou)} %", "mIoU of the second"),
         (_points(duel.difference), "points, second less first"),
-        (f"{wins.count(True)} : {wins.count(False)}", "classes won and lost beyond chance"),
+        (
+            f"{wins.count(True)} : {wins.count(False)}",
+            "classes the second won and lost, beyond chance",
+        ),
         (f"{percent(duel.share_better, 0)} %", "of the draws have the second in front"),
     ]
     path = f"first: {duel.first}, second: {duel.second}, on {duel.data}, {duel.split}"
@@ -71,8 +74,10 @@ def _write_classes(duel: Duel, classes: Classes) -> str:
             f'<td class="{kind}">{word}</td>',
         ]
         rows.append(write_row(name_class(classes, label), cells))
-    head = ["class", "IoU of the first [%]", "of the second", "difference", "95 % interval", ""]
-    return write_table("IoU by class", head, rows)
+    said = "IoU of both [%], and what the second has more [points]; won and lost are the second's."
+    head = ["class", "first", "second", "difference", "95 % interval", "the second"]
+    table = write_table("IoU by class", head, rows)
+    return f'{paragraph(said)}<div class="duel">{table}</div>'
 
 
 def _write_pictures(

@@ -65,7 +65,8 @@ class TrainConfig(BaseModel):
         accumulate: Parts that each process cuts its share of a batch into, to save memory.
         memory: Bytes that a step may take on one device (`8GB`), from which `accumulate` follows.
         max_steps: Optimizer steps of the run.
-        budget: Wall time of the run in seconds (`30m`, `2h`), from which `max_steps` follows.
+        budget: Wall time for steps and validations in seconds (`30m`, `2h`), from which
+            `max_steps` follows; the report at the end of a training comes on top.
         loss: Name of a loss, or names to weights or to options, such as
             `{cross_entropy: 1, dice: 0.5}` or, as the authors do, `{cross_entropy: {mean: all}}`;
             see `segnext.training.losses`.
@@ -92,6 +93,9 @@ class TrainConfig(BaseModel):
             where they are not stated.
         seed: Of weights, sample order, augmentation, drop path and first bases.
         num_workers: Processes that read ahead, for each training process.
+        worker_slow: Seconds without a batch (`30`, `2m`) after which the one of them that is slow
+            is named.
+        worker_hung: After which it counts as hung: it is killed, and reading starts again.
         validate_every: Steps between validations.
         checkpoint_every: Most seconds between two checkpoints.
         patience: Validations without a better one after which the run ends; 0 does not.
@@ -175,6 +179,8 @@ class TrainConfig(BaseModel):
     license: str = UNSTATED
     seed: int = Field(default=0, ge=0)
     num_workers: int | None = Field(default=None, ge=0)
+    worker_slow: Duration = 30.0
+    worker_hung: Duration = 300.0
     validate_every: int | None = Field(default=None, ge=1)
     checkpoint_every: Duration = 600.0
     patience: int = Field(default=0, ge=0)

@@ -21,10 +21,12 @@ class Display:
 
     Args:
         quiet: Print nothing.
+        is_main: This process speaks for all of a run; others only say what concerns them alone.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self.console = Console(quiet=quiet, stderr=True)
+    def __init__(self, *, quiet: bool = False, is_main: bool = True) -> None:
+        self.console = Console(quiet=quiet or not is_main, stderr=True)
+        self._own = self.console if is_main else Console(quiet=quiet, stderr=True)
         self.max_steps = 0
         self._last_line = time.monotonic()
         self._bar = Progress(
@@ -33,7 +35,7 @@ class Display:
             MofNCompleteColumn(),
             TextColumn("{task.fields[numbers]}"),
             console=self.console,
-            disable=quiet or not self.console.is_terminal,
+            disable=self.console.quiet or not self.console.is_terminal,
         )
         self._task: TaskID | None = None
 
@@ -48,6 +50,10 @@ class Display:
     def say(self, text: str) -> None:
         """Print one line above the bar."""
         self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+    def say_own(self, text: str) -> None:
+        """Print one line about this process, whichever of a run it is."""
+        self._own.print(text, highlight=False, soft_wrap=True, markup=False)
 
     def show_choices(self, choices: Sequence[Choice]) -> None:
         """Print what was chosen and why, if anything was."""

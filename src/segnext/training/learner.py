@@ -1,6 +1,6 @@
 """What learns: model, moving average, optimizer, and the batches they see."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from segnext.data.datasets.registry import DATASETS
 from segnext.data.loader import SampleStream, build_train_loader, deliver
 from segnext.data.transforms import Augmentation, TrainTransform
 from segnext.data.unlabelled import WithUnlabelled
+from segnext.data.watching import Patience
 from segnext.inference import place_model
 from segnext.inference.protocols import find_dataset, named_protocol
 from segnext.models import SegmentationModel, create_model
@@ -141,8 +142,15 @@ class Learner:
         """The encoder's learning rate of the latest step."""
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def batches(self, start_step: int) -> Iterator[Batch]:
-        """Yield this process's batches of the run from `start_step` on, on the device."""
+    def batches(
+        self, start_step: int, tell: Callable[[str], None] = lambda _: None
+    ) -> Iterator[Batch]:
+        """Yield this process's batches of the run from `start_step` on, on the device.
+
+        Args:
+            start_step: Steps already done.
+            tell: Gets a line about a reading worker that is slow.
+        """
         recipe = self.recipe
         places = self.processes.share(recipe.batch_size)
         loader = build_train_loader(
@@ -151,8 +159,9 @@ class Learner:
             share=places,
             start_step=start_step,
             num_workers=recipe.num_workers,
+            patience=Patience(recipe.worker_slow, recipe.worker_hung),
         )
-        for images, masks, problems in deliver(loader):
+        for images, masks, problems in deliver(loader, tell):
             yield Batch(
                 images.to(self.device, memory_format=torch.channels_last, non_blocking=True),
                 masks.to(self.device, non_blocking=True),

@@ -5,13 +5,13 @@ What is trained, and what a validation is, the learner and the subclasses know.
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
-from segnext.data.loader import WorkerDiedError
+from segnext.data.watching import WorkerDiedError
 from segnext.errors import TrainingError
 from segnext.stopping import EXIT_CODES, StoppedError, listen_for_stop
 from segnext.training.checkpoint import RunProgress, restore_checkpoint, write_checkpoint
@@ -101,8 +101,8 @@ class LoopLearner(Protocol):
     def learning_rate(self) -> float:
         """Of the latest step."""
 
-    def batches(self, start_step: int) -> Iterator[Any]:
-        """Yield this process's batches from a step on."""
+    def batches(self, start_step: int, tell: Callable[[str], None]) -> Iterator[Any]:
+        """Yield this process's batches from a step on; a slow reading worker is told."""
 
     def learn(self, step: int, batch: Any) -> StepResult:
         """Do an optimizer step."""
@@ -191,7 +191,7 @@ class Loop(ABC):
             trackers.close()
 
     def _batches(self) -> Iterator[Any]:
-        """Yield the batches from where the run stands, also where a reading worker dies.
+        """Yield the batches from where the run stands, also where a reading worker dies or hangs.
 
         Raises:
             WorkerDiedError: Again and again at the same step.
@@ -199,21 +199,25 @@ class Loop(ABC):
         died_at, times = -1, 0
         while True:
             try:
-                yield from self._driven.batches(self._progress.step)
+                yield from self._driven.batches(self._progress.step, self._say_own)
             except WorkerDiedError as error:
                 step = self._progress.step
                 died_at, times = step, times + 1 if step == died_at else 1
                 if times > _RESTARTS:
                     msg = f"step {step}: {error}; {self._explain_deaths(times)}"
                     raise WorkerDiedError(msg) from error
-                self.display.say(f"step {step}: {error}; the workers are started again")
+                self._say_own(f"{error}; the workers are started again")
             else:
                 return
 
+    def _say_own(self, text: str) -> None:
+        own = f"process {self.processes.rank}, " if self.processes.count > 1 else ""
+        self.display.say_own(f"{own}step {self._progress.step}: {text}")
+
     def _explain_deaths(self, times: int) -> str:
         return (
-            f"so did those before, {times} in a row at this step; {self._last_save()}; give fewer "
-            f"workers, such as --workers 0, which reads in the training process and shows why"
+            f"{times} in a row at this step; {self._last_save()}; give fewer workers, such as "
+            f"--workers 0, which reads in the training process and shows why"
         )
 
     def _step(self, batch: Any, clock: "Clock", trackers: Trackers) -> None:

@@ -34,7 +34,15 @@ from segnext.training.trainer import Trainer
 from segnext.weights import initialize, load_model, start_encoder
 
 # What may differ when a run goes on: it changes no sample and no order, but for those that are bad.
-_FREE_OPTIONS = frozenset({"device", "num_workers", "fsdp", "on_bad_sample", "on_nonfinite"})
+_FREE_OPTIONS = (
+    "device",
+    "num_workers",
+    "worker_slow",
+    "worker_hung",
+    "fsdp",
+    "on_bad_sample",
+    "on_nonfinite",
+)
 
 
 @dataclass(frozen=True)
@@ -73,8 +81,8 @@ def train(
         data: Folder or data.yaml; see `segnext.data.open_folder` for the layouts understood.
         plan: From `segnext.plan`; its data and options hold where nothing else is given.
         resume: Folder of a run to go on with; its own configuration is used, nothing else may
-            be given but `quiet`, `device`, `num_workers`, `fsdp`, `on_bad_sample` and
-            `on_nonfinite`.
+            be given but `quiet`, `device`, `num_workers`, `worker_slow`, `worker_hung`, `fsdp`,
+            `on_bad_sample` and `on_nonfinite`.
         out: Run folder to make; by default the next free one under `runs/`.
         dry_run: Open, check, plan and do one step and one validated picture, then leave without
             writing anything.
@@ -89,10 +97,10 @@ def train(
         StoppedError: The run was interrupted and saved.
     """
     if resume is not None:
-        if data is not None or out is not None or plan or not options.keys() <= _FREE_OPTIONS:
+        if data is not None or out is not None or plan or not options.keys() <= {*_FREE_OPTIONS}:
             msg = (
                 "resume goes on with a run's own data, folder and options; give nothing else but "
-                "device, num_workers, fsdp, on_bad_sample and on_nonfinite"
+                f"{', '.join(_FREE_OPTIONS)}"
             )
             raise UsageError(msg)
         return _resume(_existing(Path(resume)), options, quiet=quiet)
@@ -203,7 +211,7 @@ def _join_processes(config: TrainConfig) -> Processes:
 
 
 def _open_display(config: TrainConfig, processes: Processes, *, quiet: bool) -> Display:
-    display = Display(quiet=quiet or not processes.is_main)
+    display = Display(quiet=quiet, is_main=processes.is_main)
     if config.fsdp and processes.count == 1:
         display.say("fsdp does nothing in one process; torchrun starts several")
     return display
