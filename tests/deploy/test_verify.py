@@ -63,6 +63,12 @@ def test_labels_alone_can_fail() -> None:
         check_parity(Parity(1, 100_000, None, 0.9998), "float32", OUT)
 
 
+def test_rounding_grows_with_the_logits() -> None:
+    check_parity(Parity(1, 7_000, 9.0, 1.0, 1e6), "float32", OUT)
+    with pytest.raises(SegnextError, match=r"by up to 11, .* \(float32 allows 10 and 99.99%\)"):
+        check_parity(Parity(1, 7_000, 11.0, 1.0, 1e6), "float32", OUT)
+
+
 def test_a_few_ties_of_a_small_picture_are_no_difference() -> None:
     check_parity(Parity(1, 7_000, None, 1 - 4 / 7_000), "float32", OUT)
     with pytest.raises(SegnextError, match=r"99.9286% of the labels are equal"):

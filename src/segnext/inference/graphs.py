@@ -19,8 +19,9 @@ from torch.export import Dim, ExportedProgram
 
 from segnext.inference.backends.extras import import_extra
 
-# Sizes of the example that dynamic graphs are traced with: no two alike, none that is special.
-_EXAMPLE = (2, 96, 128)
+# Sizes of the example that dynamic graphs are traced with: no two alike, none that is special, and
+# no 1 at a stride of 128 (that of NAS-FPN), which tracing would take for a constant.
+_EXAMPLE = (2, 160, 288)
 OPSET = 20  # the first with Gelu
 
 
