@@ -21,6 +21,7 @@ from segnext.data.headers import (
     read_picture_bytes,
 )
 from segnext.data.jpeg_limits import MOST_SCANS, has_too_many_scans
+from segnext.data.png_limits import png_is_whole
 from segnext.data.tiff_limits import unfolds_too_far
 from segnext.errors import DataError
 
@@ -92,6 +93,8 @@ def decode_picture(data: bytes, header: ImageHeader, path: Path) -> Image:
 def _decode_opencv(data: bytes, header: ImageHeader, path: Path) -> Image:
     # Some OpenCV versions fill the lost rest of a JPEG with grey and say nothing.
     if header.format == "jpeg" and not jpeg_is_complete(data):
+        raise broken_picture(path)
+    if header.format == "png" and not png_is_whole(data):
         raise broken_picture(path)
     if header.format == "jpeg" and has_too_many_scans(data):
         msg = f"{path}: a JPEG of more than {MOST_SCANS} scans; save it anew"

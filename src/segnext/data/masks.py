@@ -19,6 +19,7 @@ from segnext.classes import Classes, Color, Mask
 from segnext.data.headers import ImageHeader, broken_picture, parse_header, read_picture_bytes
 from segnext.data.images import Image, decode_picture
 from segnext.data.pairing import Item
+from segnext.data.png_limits import png_is_whole
 from segnext.data.taxonomy import Taxonomy, describe_color
 from segnext.data.tiff_limits import unfolds_too_far
 from segnext.errors import DataError
@@ -174,6 +175,8 @@ def decode_stored(data: bytes, path: Path) -> tuple[Kind, Image]:
 def _decode_indices(data: bytes, header: ImageHeader, path: Path) -> npt.NDArray[Any]:
     try:
         if header.format == "png":
+            if not png_is_whole(data):
+                raise broken_picture(path)
             # Not Image.open: it warns about large pictures, whose size was checked before.
             with PngImageFile(io.BytesIO(data)) as picture:
                 return np.array(picture)

@@ -6,6 +6,7 @@ from pathlib import Path
 from segnext.data.headers import ImageHeader, broken_picture, parse_header
 from segnext.data.images import Image, decode_image
 from segnext.data.jpeg_limits import MOST_SCANS, has_too_many_scans
+from segnext.data.png_limits import png_end
 from segnext.errors import DataError
 from segnext.serve.refusals import RefusalError
 from segnext.serve.tiff_limits import check_tiff
@@ -105,14 +106,4 @@ def _find_end(data: bytes, kind: str) -> int:
     if kind == "webp":
         (length,) = struct.unpack_from("<I", data, 4)
         return 8 + int(length) + int(length) % 2
-    return _find_png_end(data) if kind == "png" else len(data)
-
-
-def _find_png_end(data: bytes) -> int:
-    position = 8
-    while position + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, position)
-        position += 12 + int(length)
-        if kind == b"IEND":
-            return position
-    return len(data) + 1
+    return png_end(data) if kind == "png" else len(data)
