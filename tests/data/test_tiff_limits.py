@@ -67,3 +67,16 @@ def test_pages_without_end() -> None:
         chain += struct.pack("<I", place + 42)
     with pytest.raises(DataError, match="a TIFF of more than 64 pages; store one picture"):
         parse_header(bytes(chain), Path("a.tif"))
+
+
+@pytest.mark.parametrize("options", [{"rowsperstrip": 7}, {"tile": (16, 32)}])
+def test_strips_that_are_not_listed(tmp_path: Path, options: dict[str, object]) -> None:
+    path = tmp_path / "a.tif"
+    data = bytearray(encode(**options))
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        tag = file.pages.first.tags[257]  # ImageLength
+        struct.pack_into({3: "<H", 4: "<I"}[int(tag.dtype)], data, tag.valueoffset, 150)
+    path.write_bytes(data)
+    for read in (read_image, read_stored):
+        with pytest.raises(DataError, match=r"a.tif: broken or truncated picture; copy it again"):
+            read(path)

@@ -22,7 +22,7 @@ from segnext.data.headers import (
 )
 from segnext.data.jpeg_limits import MOST_SCANS, has_too_many_scans
 from segnext.data.png_limits import png_is_whole
-from segnext.data.tiff_limits import unfolds_too_far
+from segnext.data.tiff_limits import tiff_is_whole, unfolds_too_far
 from segnext.errors import DataError
 
 Image = npt.NDArray[np.unsignedinteger[Any]]
@@ -115,7 +115,7 @@ def _decode_tiff(data: bytes, header: ImageHeader, path: Path) -> Image:
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             page = file.pages[0]
-            if _is_cut_off(page, len(data)):
+            if not tiff_is_whole(page, len(data)):
                 raise broken_picture(path)
             if unfolds_too_far(page, data):
                 msg = f"{path}: its packed data unfold to more than its size says; save it anew"
@@ -143,12 +143,6 @@ def _read_page(page: tifffile.TiffPage) -> Image:
     elif page.axes == "SYX":
         values = np.moveaxis(values, 0, -1)
     return np.ascontiguousarray(values)
-
-
-def _is_cut_off(page: tifffile.TiffPage, size: int) -> bool:
-    """Say whether pixels lie beyond the end of the file, which tifffile reads as zeros."""
-    ends = zip(page.dataoffsets, page.databytecounts, strict=True)
-    return any(offset + count > size for offset, count in ends)
 
 
 def _needs_codec(page: tifffile.TiffPage) -> bool:

@@ -21,7 +21,7 @@ from segnext.data.images import Image, decode_picture
 from segnext.data.pairing import Item
 from segnext.data.png_limits import png_is_whole
 from segnext.data.taxonomy import Taxonomy, describe_color
-from segnext.data.tiff_limits import unfolds_too_far
+from segnext.data.tiff_limits import tiff_is_whole, unfolds_too_far
 from segnext.errors import DataError
 
 Kind = Literal["ids", "palette", "grey", "color"]
@@ -182,7 +182,7 @@ def _decode_indices(data: bytes, header: ImageHeader, path: Path) -> npt.NDArray
                 return np.array(picture)
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             page = file.pages[0]
-            if unfolds_too_far(page, data):
+            if not tiff_is_whole(page, len(data)) or unfolds_too_far(page, data):
                 raise broken_picture(path)
             return np.asarray(page.asarray())
     except Exception as error:  # decoders raise about anything on hostile bytes
