@@ -1,5 +1,6 @@
 # make demo   install, train on synthetic scenes, score, predict, show where the pictures are
 # make test   install, run the test suite
+# make slow   install, run the tests that compile, train in several processes or kill them
 # make docs   install, build the documentation into site/ (a warning is an error), run its code
 # make lint   install, run ruff, mypy and codespell
 
@@ -8,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
 
-.PHONY: demo test docs lint format clean
+.PHONY: demo test slow docs lint format clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -30,7 +31,10 @@ demo: $(VENV)/installed
 	@echo "overlays of new pictures: $(DEMO)/predictions/overlays"
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -n 2 -m "not docs"
+	$(BIN)/python -m pytest -n 2 -m "not slow and not docs"
+
+slow: $(VENV)/installed
+	$(BIN)/python -m pytest -n 2 -m slow
 
 docs: $(VENV)/installed
 	$(BIN)/mkdocs build --quiet --strict
