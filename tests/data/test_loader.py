@@ -1,9 +1,12 @@
+import multiprocessing
 import pickle
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -75,6 +78,24 @@ def test_a_worker_that_dies_with_a_batch_in_its_hands(error: type[Exception]) ->
     assert next(batches) == (1,)
     with pytest.raises(WorkerDiedError, match="a reading worker died while it handed over a batch"):
         next(batches)
+
+
+def read_and_fail() -> None:
+    for _ in deliver(build_train_loader(build_stream(), batch_size=1, num_workers=1)):
+        raise SystemExit(3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="forks")
+def test_a_process_that_fails_while_it_reads_ends() -> None:
+    # The error keeps the workers; they ignore the SIGTERM that the process sends before it waits.
+    process = multiprocessing.get_context("fork").Process(target=read_and_fail)
+    process.start()
+    process.join(60)
+    ended = process.exitcode
+    for child in psutil.Process(process.pid).children() if ended is None else []:
+        child.kill()
+    process.join()
+    assert ended == 3
 
 
 def test_every_epoch_shows_every_image_once_in_its_own_order() -> None:

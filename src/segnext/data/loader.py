@@ -6,11 +6,13 @@ sample i are drawn from generators keyed by (seed, e) and (seed, i).
 """
 
 import functools
+import multiprocessing
 import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 from typing import Any, cast
 
 import cv2
@@ -228,14 +230,26 @@ def deliver(
 
 
 def _start(loader: DataLoader[tuple[Any, ...]]) -> Iterator[Any]:
-    """Return an iterator of a loader whose workers, when they die, cut nothing in two.
-
-    The first loader with workers of a process, ours or any other, makes torch set a handler of
-    SIGCHLD that raises at any point of the program. Who waits for a batch looks after the workers
-    anyway, every five seconds.
-    """
+    """Return an iterator of a loader whose workers cut nothing in two, and end with the process."""
+    others = {*multiprocessing.active_children()}
+    batches: Iterator[Any]
     if not hasattr(signal, "SIGCHLD") or threading.current_thread() is not threading.main_thread():
-        return iter(loader)
+        batches = iter(loader)
+    else:
+        batches = _start_without_handler(loader)
+    for worker in {*multiprocessing.active_children()} - others:
+        # At its end a process sends those left a SIGTERM, which workers ignore, and waits for them.
+        Finalize(None, worker.kill, exitpriority=0)
+    return batches
+
+
+def _start_without_handler(loader: DataLoader[tuple[Any, ...]]) -> Iterator[Any]:
+    """Return an iterator of a loader, and leave the signal SIGCHLD as it was.
+
+    The first loader with workers of a process, ours or any other, makes torch set a handler that
+    raises at any point of the program. Who waits for a batch looks after the workers anyway, every
+    five seconds.
+    """
     before = signal.getsignal(signal.SIGCHLD)
     batches = iter(loader)
     if _is_torchs(signal.getsignal(signal.SIGCHLD)):
