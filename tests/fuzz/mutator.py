@@ -97,7 +97,11 @@ class Mutator:
                 if there in other if isinstance(other, dict) else there < len(other):
                     owner[key] = _copy(other[there])
             case 4 if isinstance(owner[key], int | float):
-                owner[key] = owner[key] * rng.choice((-1, 2, 1000, 10**9, 0.5)) + rng.choice((0, 1))
+                factor = rng.choice((-1, 2, 1000, 10**9, 0.5))
+                try:
+                    owner[key] = owner[key] * factor + rng.choice((0, 1))
+                except OverflowError:  # no float is that large
+                    owner[key] //= 2
             case 5 if isinstance(owner[key], str):
                 text = owner[key].encode("utf-8", "surrogatepass")
                 owner[key] = self.change_bytes(text, [text]).decode("utf-8", "replace")
