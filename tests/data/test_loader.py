@@ -67,8 +67,26 @@ def test_a_start_however_late_counts_nothing() -> None:
     assert torch.equal(masks[1], stream[3 * (steps - 2) + 1][1])
 
 
-@pytest.mark.parametrize("error", [ConnectionResetError, EOFError])
-def test_a_worker_that_dies_with_a_batch_in_its_hands(error: type[Exception]) -> None:
+NO_MEMORY = (
+    "Caught RuntimeError in DataLoader worker process 0.\nOriginal Traceback (most recent call "
+    "last):\n"
+    "RuntimeError: unable to write to file </torch_31_16_1>: No space left on device (28)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ConnectionResetError, "a reading worker died while it handed over a batch"),
+        (EOFError, "a reading worker died while it handed over a batch"),
+        (
+            RuntimeError(NO_MEMORY),
+            r"got no shared memory \(RuntimeError: unable to write .* No space left on device "
+            r"\(28\)\); containers need --shm-size$",
+        ),
+    ],
+)
+def test_a_worker_that_fails_to_hand_over_a_batch(error: Exception, message: str) -> None:
     class Broken(DataLoader[tuple[Any, ...]]):
         def __iter__(self) -> Any:  # what torch's iterator does then, after one batch
             yield (1,)
@@ -76,7 +94,7 @@ def test_a_worker_that_dies_with_a_batch_in_its_hands(error: type[Exception]) ->
 
     batches = deliver(Broken(build_stream()))
     assert next(batches) == (1,)
-    with pytest.raises(WorkerDiedError, match="a reading worker died while it handed over a batch"):
+    with pytest.raises(WorkerDiedError, match=message):
         next(batches)
 
 

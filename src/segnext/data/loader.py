@@ -35,6 +35,8 @@ _SHUFFLE, AUGMENT, _REPLACE = 1, 2, 3
 _TRIES = 8
 # What torch raises where a batch is not there in time.
 _TIMED_OUT = "DataLoader timed out after"
+# How it names the files of shared memory in which workers hand over their batches.
+_SHARED_FILE = re.compile(r"</torch_\d+")
 
 Sample = tuple[Tensor, Tensor, str]
 
@@ -215,6 +217,10 @@ def deliver(
             if watch is not None and str(error).startswith(_TIMED_OUT):
                 watch.look()
                 continue  # nothing is lost: the same batch is waited for
+            if _SHARED_FILE.search(str(error)):
+                said = str(error).strip().splitlines()[-1]
+                msg = f"a reading worker got no shared memory ({said}); containers need --shm-size"
+                raise WorkerDiedError(msg) from error
             died = re.match(r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\)", str(error))
             if not died:
                 raise
