@@ -301,6 +301,15 @@ def test_values_that_are_not_finite(saved: Path) -> None:
         load_model(saved)
 
 
+def test_tensors_of_many_dimensions(saved: Path) -> None:
+    tensors = load_file(saved)
+    tensors["decoder.align.0.weight"] = torch.zeros((1,) * 65)
+    save_file(tensors, saved, {"segnext": json.dumps(describe_of(saved))})
+    message = r"unusable, more than 8 dimensions in decoder\.align\.0\.weight"
+    with pytest.raises(WeightsError, match=message):
+        load_model(saved)
+
+
 @pytest.mark.parametrize(
     ("terms", "said"),
     [

@@ -36,6 +36,7 @@ PICKLE_SUFFIXES = frozenset({".pth", ".pt", ".ckpt", ".bin", ".tar", ".pkl"})
 _METADATA_KEY = "segnext"
 _ENCODER = "encoder."
 _INTEGERS_AND_BASES = ("num_batches_tracked", "initial_bases")
+_MOST_DIMENSIONS = 8  # convolutions have four; torch itself fails beyond 64
 # Of `LightHam`, where a configuration leaves them out.
 _LIGHT_HAM_WIDTH = 256
 _LIGHT_HAM_RANK = 16
@@ -170,6 +171,10 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise WeightsError(_not_safetensors(path, error)) from error
+    deep = [name for name, tensor in tensors.items() if tensor.ndim > _MOST_DIMENSIONS]
+    if deep:
+        msg = f"{path}: unusable, more than {_MOST_DIMENSIONS} dimensions in {list_some(deep)}"
+        raise WeightsError(msg)
     tensors = {
         name: tensor.float() if tensor.is_floating_point() else tensor
         for name, tensor in tensors.items()
