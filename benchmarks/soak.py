@@ -228,7 +228,7 @@ class Soak:
         problems = []
         if code not in CODES[kind]:
             problems.append(f"{kind}: ended with {code}: {said[-500:]}")
-        # Ctrl-C before the first step is Python's own; readers of a killed process say that it went.
+        # Ctrl-C before the first step is Python's own; readers of a killed process say so.
         if "Traceback" in said and kind not in ("int", "kill"):
             problems.append(f"{kind}: a traceback: {said[-800:]}")
         checkpoint = out / "checkpoint.safetensors"
