@@ -121,7 +121,7 @@ def _safetensors(metadata: Callable[[Any], dict[str, str]], tree: Any) -> bytes:
             for side in shape:
                 size *= side
             size = size if 0 <= size <= 1 << 22 else 4
-        except TypeError:
+        except (OverflowError, TypeError):
             size = 4
         kind = "F32"
         if str(name).endswith("num_batches_tracked"):

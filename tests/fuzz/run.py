@@ -65,13 +65,14 @@ def fuzz(name: str, first: int, until: float, folder: Path, cpu_s: float, memory
     for seed in seeds:  # also loads what the reader imports late
         target.try_input(work, seed if target.encode is None else target.encode(seed))
     _limit()
-    before = _peak()
     state: dict[str, Any] = {"tried": 0, "taken": 0, "findings": {}, "slowest_s": 0.0}
     number = first
     while time.monotonic() < until or state["tried"] < LEAST_INPUTS:
         (folder / "current").write_text(str(number))
         data = target.make_input(seeds, number)
         (folder / "input").write_bytes(data)
+        _forget_peak()
+        before = _peak()
         started = time.process_time()
         signal.setitimer(signal.ITIMER_PROF, cpu_s)
         try:
@@ -106,6 +107,11 @@ def _peak() -> int:
     # Not ru_maxrss, which begins with what the process that started this one once held.
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+def _forget_peak() -> None:
+    """Make the peak what is held now: inputs of many megabytes took more while they were made."""
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 def _note(state: dict[str, Any], folder: Path, number: int, data: bytes, error: Exception) -> None:

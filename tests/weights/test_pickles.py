@@ -132,6 +132,15 @@ def test_truncated_checkpoints(tmp_path: Path, share: float, zipped: bool) -> No
     assert "\n" not in str(caught.value)
 
 
+def test_an_archive_in_several_parts(tmp_path: Path) -> None:
+    path = tmp_path / "parts.pth"
+    # The end of a large archive that says it is one of 256 disks: zipfile refuses to look at it.
+    locator = b"PK\x06\x07" + bytes(13) + b"\x01\x00\x00"
+    path.write_bytes(bytes(80) + locator + b"PK\x05\x06" + bytes(18))
+    with pytest.raises(WeightsError, match=r"parts\.pth: not a whole checkpoint"):
+        read_checkpoint(path)
+
+
 def test_pictures_and_lists_are_no_checkpoints(tmp_path: Path) -> None:
     (tmp_path / "photo.pth").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     with pytest.raises(WeightsError, match=r"photo\.pth: not a whole checkpoint"):

@@ -75,9 +75,9 @@ def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
 
 def _check_packing(path: Path) -> None:
     """Refuse a packed archive: torch writes none, and a few kilobytes may unfold to gigabytes."""
-    if not zipfile.is_zipfile(path):  # older files are no archives
-        return
     try:
+        if not zipfile.is_zipfile(path):  # older files are no archives
+            return
         with zipfile.ZipFile(path) as archive:
             unfolded = sum(member.file_size for member in archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):

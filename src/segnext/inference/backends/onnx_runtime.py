@@ -59,14 +59,18 @@ class OnnxRunner(Runner):
             reason = " ".join(str(error).split())[:200]
             msg = f"{path}: ONNX Runtime cannot load it ({reason})"
             raise WeightsError(msg) from error
-        inputs = self._session.get_inputs()
+        try:
+            inputs = [value.name for value in self._session.get_inputs()]
+            properties = self._session.get_modelmeta().custom_metadata_map
+        except UnicodeDecodeError as error:
+            msg = f"{path}: damaged, names in it are not UTF-8; export it again"
+            raise WeightsError(msg) from error
         if not inputs:
             msg = f"{path}: takes no input, so it is no model of pictures"
             raise WeightsError(msg)
-        self._input = inputs[0].name
+        self._input = inputs[0]
         description = None
         if channels is None:
-            properties = self._session.get_modelmeta().custom_metadata_map
             description = parse_description(properties.get(KEY), path.name)
             channels = description.spec.normalization.channels
         super().__init__("onnxruntime", channels, torch.device("cpu"))
