@@ -70,6 +70,7 @@ def test_onnx_of_any_size(tmp_path: Path) -> None:
     assert str(Path(__file__).parents[2]).encode() not in (tmp_path / "m.onnx").read_bytes()
 
 
+@pytest.mark.slow
 def test_onnx_in_float16_is_half_the_size(tmp_path: Path) -> None:
     need("onnxscript")
     told = export(tmp_path / "m.onnx", fp16=True, size=(64, 96), batch=2)
@@ -89,6 +90,7 @@ def test_openvino(options: dict[str, Any], tmp_path: Path) -> None:
     assert told["files"] == ["m.bin", "m.xml", "m.xml.report.json"]
 
 
+@pytest.mark.slow
 def test_openvino_in_float16(tmp_path: Path) -> None:
     need("openvino")
     told = export(tmp_path / "m.xml", fp16=True)

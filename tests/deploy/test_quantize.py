@@ -54,6 +54,7 @@ show(lambda path: [i.name for i in onnx.load(path).graph.initializer if i.data_t
 """
 
 
+@pytest.mark.slow
 def test_openvino_keeps_what_int8_would_harm(larger_scenes: Path, tmp_path: Path) -> None:
     need("openvino", "nncf")
     told, *names = run_python(BOTH + CONVOLUTIONS, ".xml", tmp_path, larger_scenes)
@@ -64,6 +65,7 @@ def test_openvino_keeps_what_int8_would_harm(larger_scenes: Path, tmp_path: Path
         assert any("stages.0" in name for name in quantized) == bool(everything)
 
 
+@pytest.mark.slow
 def test_onnx_quantizes_convolutions_behind_the_first_stage(scenes: Path, tmp_path: Path) -> None:
     need("onnx", "onnxruntime", "onnxscript")
     told, *names = run_python(BOTH + INITIALIZERS, ".onnx", tmp_path, scenes)

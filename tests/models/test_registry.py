@@ -96,6 +96,7 @@ def test_models_are_rebuilt_from_what_files_keep(name: str, kind: type, built: t
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
+        ("segnext_tiny", {"rank": 2**50}, "segnext_tiny cannot be built with the options .*rank"),
         ("segnext_tiny", {"depths": (10**9, 1, 1, 1)}, "depths must lie between 1 and 100 blocks"),
         ("segnext_tiny", {"depths": "abcd"}, "cannot be built with the options"),
         ("segnext_tiny", {"eval_steps": 10**9}, "0 to 1000 steps, got rank 16"),

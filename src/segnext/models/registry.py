@@ -81,8 +81,16 @@ def create_model(
         return build_from_config(config)
     except UsageError:
         raise
-    # Options come from files, too; what a wrong type raises depends on the option.
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    # Options come from files, too; what a wrong type raises depends on the option, and torch has
+    # RuntimeErrors for sizes that no memory holds.
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
         msg = f"{name} cannot be built with the options {options}: {error}"
         raise UsageError(msg) from error
 
