@@ -1,3 +1,4 @@
+import gc
 import multiprocessing
 import pickle
 import sys
@@ -114,6 +115,17 @@ def test_a_process_that_fails_while_it_reads_ends() -> None:
         child.kill()
     process.join()
     assert ended == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="counts POSIX files")
+def test_loaders_that_are_done_leave_no_files_open() -> None:
+    opened = []
+    for _ in range(3):
+        for _ in deliver(build_train_loader(build_stream(), batch_size=6, num_workers=2)):
+            pass
+        gc.collect()
+        opened.append(psutil.Process().num_fds())
+    assert opened[1] == opened[2]
 
 
 def test_every_epoch_shows_every_image_once_in_its_own_order() -> None:

@@ -10,8 +10,10 @@ import multiprocessing
 import re
 import signal
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
 from typing import Any, cast
 
@@ -245,8 +247,15 @@ def _start(loader: DataLoader[tuple[Any, ...]]) -> Iterator[Any]:
         batches = _start_without_handler(loader)
     for worker in {*multiprocessing.active_children()} - others:
         # At its end a process sends those left a SIGTERM, which workers ignore, and waits for them.
-        Finalize(None, worker.kill, exitpriority=0)
+        # Referred to weakly: a process object holds files open, and validations start many.
+        Finalize(None, _kill, (weakref.ref(worker),), exitpriority=0)
     return batches
+
+
+def _kill(worker: "weakref.ref[BaseProcess]") -> None:
+    left = worker()
+    if left is not None:
+        left.kill()
 
 
 def _start_without_handler(loader: DataLoader[tuple[Any, ...]]) -> Iterator[Any]:

@@ -31,6 +31,16 @@ MODELS: dict[str, dict[str, Any]] = {
     },
 }
 
+# Options come from files, too; what a wrong type raises depends on the option, and torch has
+# RuntimeErrors for sizes that no memory holds.
+BUILD_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 _ENCODER_OPTIONS = (
     "drop_path_rate",
     "branches",
@@ -81,16 +91,7 @@ def create_model(
         return build_from_config(config)
     except UsageError:
         raise
-    # Options come from files, too; what a wrong type raises depends on the option, and torch has
-    # RuntimeErrors for sizes that no memory holds.
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except BUILD_ERRORS as error:
         msg = f"{name} cannot be built with the options {options}: {error}"
         raise UsageError(msg) from error
 

@@ -26,6 +26,7 @@ from segnext.models import (
     build_from_config,
     config_from_dict,
 )
+from segnext.models.registry import BUILD_ERRORS
 from segnext.spec import ModelSpec
 from segnext.storage import write_atomically
 from segnext.weights.description import check_spec, describe_model, parse_spec
@@ -263,16 +264,7 @@ def refuse_unbuildable(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    # The configuration comes from the file; what a wrong type raises depends on the option.
-    except (
-        SegnextError,
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except (SegnextError, *BUILD_ERRORS) as error:
         msg = f"{path}: its model cannot be built, {error}"
         raise WeightsError(msg) from error
 
