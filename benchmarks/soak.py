@@ -1,14 +1,14 @@
 """Interrupt small runs at random moments, resume them, and compare them with one left alone.
 
-OMP_NUM_THREADS=1 python benchmarks/soak.py [--kills 200] [--out soak.json]
+OMP_NUM_THREADS=1 python benchmarks/soak.py [--kills 200] [--pairs-every 10] [--out soak.json]
 
 A round is a run that is interrupted one to four times and then finishes. Interruptions are
 kill -9, SIGTERM, SIGINT and a disk that is full (RLIMIT_FSIZE); they fall at any time, or aimed: in
 a step, in a validation, in the middle of writing the checkpoint, before or after a file is moved to
-its name, in the middle of a log line. One round in ten is a run of two processes under torchrun,
-one of which is killed. After every interruption the checkpoint must load. At the end weights,
-optimizer state, metrics.jsonl (but for times) and the names of all files must be those of the run
-left alone, which for two processes is one of two.
+its name, in the middle of a log line. One round in ten (`--pairs-every`) is a run of two processes
+under torchrun, one of which is killed. After every interruption the checkpoint must load. At the
+end weights, optimizer state, metrics.jsonl (but for times) and the names of all files must be those
+of the run left alone, which for two processes is one of two.
 
 The result is written after every round; the same command goes on with it. Exit code 1 if anything
 differed. POSIX only: rounds of one process are forks of this one, which saves their start.
@@ -62,7 +62,6 @@ SITES = {
 }
 # How a process may end: as its signal says, as the command says, or unharmed where it was too late.
 CODES = {"kill": {0, -9}, "term": {0, 143, -15}, "int": {0, 130, -2}, "disk": {0, 1}}
-PAIR_EVERY = 10
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,9 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200, help="interruptions that hit")
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--no-pairs", action="store_true", help="leave out torchrun")
+    parser.add_argument(
+        "--pairs-every", type=int, default=10, help="every n-th run is of two processes; 0: none"
+    )
     parser.add_argument("--out", type=Path, default=Path("soak.json"))
     options = parser.parse_args()
     torch.set_num_threads(1)  # threads of this process would not be there in its forks
@@ -110,7 +111,8 @@ def main() -> None:
         soak = Soak(Path(name), options.steps, options.seed)
         while sum(entry["hits"] for entry in rounds) < options.kills:
             number = len(rounds)
-            pair = not options.no_pairs and number % PAIR_EVERY == PAIR_EVERY - 1
+            every = options.pairs_every
+            pair = every > 0 and number % every == every - 1
             rounds.append(soak.pair_round(number) if pair else soak.round(number))
             save(options.out, rounds, options)
             print(json.dumps(rounds[-1]), flush=True)

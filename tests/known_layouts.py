@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import tifffile
+from scipy.io import savemat
 
 from pictures import save_picture
+from segnext.data.datasets.isprs import PALETTE
 from segnext.data.datasets.registry import DATASETS
 from segnext.submissions.pictures import VOC_PALETTE
 
@@ -101,6 +104,53 @@ def write_pascal_context(root: Path) -> Path:
     _save_pairs(base, "pascal_context", pairs)
     _write_lists(base / "ImageSets/SegmentationContext", {"train": train, "val": val})
     return base
+
+
+def write_sbd(folder: Path) -> Path:
+    """Write SBD with a picture that VOC's trainaug takes from it, and one of VOC's val."""
+    for name in ("2008_000002", "2007_000033"):
+        (folder / "cls").mkdir(parents=True, exist_ok=True)
+        mask = raw_mask("pascal_voc", 0)
+        savemat(folder / f"cls/{name}.mat", {"GTcls": {"Segmentation": mask}})
+    (folder / "train.txt").write_text("2008_000002\n")
+    (folder / "val.txt").write_text("2007_000033\n")
+    return folder
+
+
+def write_isaid_pictures(root: Path, *, nested: bool = False) -> Path:
+    """Write whole pictures (20, 30) as published, P1527 among them."""
+    photos = "images/images" if nested else "images"
+    masks = "Semantic_masks/images" if nested else "images"
+    colors = np.array(DATASETS["isaid"].classes.colors, np.uint8)
+    generator = np.random.default_rng(7)
+    for split, name in (("train", "P0002"), ("train", "P1527"), ("val", "P0003")):
+        picture = generator.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+        save_picture(root / split / photos / f"{name}.png", picture)
+        mask = colors[np.arange(600).reshape(20, 30) % 16]
+        save_picture(root / split / masks / f"{name}_instance_color_RGB.png", mask)
+        save_picture(root / split / masks / f"{name}_instance_id_RGB.png", picture)
+    save_picture(root / "test" / photos / "P0006.png")
+    return root
+
+
+def write_potsdam(root: Path, *tiles: str, bands: str = "RGB") -> Path:
+    """Write whole tiles (20, 30) of Potsdam, with both of their labels."""
+    colors = np.array(PALETTE, np.uint8)
+    generator = np.random.default_rng(5)
+    for tile in tiles:
+        labels = generator.integers(0, 7, (20, 30))
+        picture = generator.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+        full = "5_Labels_all/top_potsdam_{}_label.tif"
+        eroded = "5_Labels_all_noBoundary/top_potsdam_{}_label_noBoundary.tif"
+        _save_tif(root / f"2_Ortho_{bands}/top_potsdam_{tile}_{bands}.tif", picture)
+        _save_tif(root / full.format(tile), colors[np.maximum(labels, 1)])
+        _save_tif(root / eroded.format(tile), colors[labels])
+    return root
+
+
+def _save_tif(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, pixels, photometric="rgb")
 
 
 def write_isaid(root: Path) -> Path:

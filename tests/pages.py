@@ -1,55 +1,39 @@
-"""The README and the pages of docs/: their fenced code blocks, and how these are run."""
+"""The README and the pages of docs/, and the fenced code blocks in them."""
 
 import re
-import shlex
-import subprocess
-import sys
-import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from os import environ, pathsep
 from pathlib import Path
-from typing import Any
-
-import pytest
-from typer.testing import CliRunner
-
-from segnext.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMANDS, PYTHON = {"bash", "sh", "console"}, {"python"}
 
-# Stands before a block that is not run, with the reason.
-_EXCEPTION = re.compile(r"<!-- not run: (?P<reason>[^>]+) -->\s*\Z")
+# Stands before a block that is not run, with the reason; or that is a file, with its name.
+_EXCEPTION = re.compile(r"<!-- not run: (?P<text>[^>]+) -->\s*\Z")
+_FILE = re.compile(r"<!-- file: (?P<text>[^>]+) -->\s*\Z")
 _BLOCK = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^ *```$", re.M | re.S)
-# What pages call the files that readers have.
-_NAMES = {
-    "WEIGHTS": "best.safetensors",
-    "OTHERS": "old.safetensors",
-    "DATA": "roads",
-    "PHOTOS": "photos",
-    "RUN": "runs/roads",
-}
-# Further words of a command, so that it takes a second; where both are given, the last one holds.
-_SMALLER = {
-    ("data", "synthetic"): ["--train", "6", "--val", "2", "--test", "2", "--size", "96x64"],
-    ("data", "prepare"): ["--partial", "--workers", "1"],
-    ("benchmark",): ["--rounds", "1", "--sizes", "64x64", "--no-memory", "--threads", "1"],
-    ("predict",): ["--threads", "1"],
-    ("evaluate",): ["--threads", "1"],
-}
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its page, the line of its fence, and why it is not run, if it is not."""
+    """A fenced block.
+
+    Attributes:
+        page: Where it stands.
+        line: Of its fence, from 1.
+        language: What its fence says.
+        code: Without the fences.
+        exception: Why it is not run; empty if it is.
+        file: The name of the file that it is; empty if it is none.
+    """
 
     page: Path
     line: int
     language: str
     code: str
     exception: str
+    file: str
 
     def __str__(self) -> str:
         return f"{self.page.name}:{self.line}"
@@ -63,74 +47,22 @@ def read_blocks(page: Path) -> list[Block]:
 def _find_blocks(page: Path, text: str) -> Iterator[Block]:
     for match in _BLOCK.finditer(text):
         before = text[: match.start()]
-        exception = _EXCEPTION.search(before)
+        exception, file = (_find_comment(kind, before) for kind in (_EXCEPTION, _FILE))
         code = re.sub(f"^{match['indent']}", "", match["code"], flags=re.MULTILINE)
-        reason = exception["reason"] if exception else ""
-        yield Block(page, before.count("\n") + 1, match["language"], code, reason)
+        yield Block(page, before.count("\n") + 1, match["language"], code, exception, file)
+
+
+def _find_comment(kind: re.Pattern[str], before: str) -> str:
+    found = kind.search(before)
+    return found["text"] if found else ""
 
 
 def is_run(block: Block) -> bool:
-    """Whether a block is code, and not excepted."""
-    return block.language in COMMANDS | PYTHON and not block.exception
+    """Whether a block is code that is run: not excepted, and no file that another block uses."""
+    return block.language in COMMANDS | PYTHON and not (block.exception or block.file)
 
 
 def logical_lines(code: str) -> list[str]:
     """Return commands without comments and blank lines, continued lines as one."""
     lines = code.replace("\\\n", " ").splitlines()
     return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-
-
-def run_block(block: Block, names: dict[str, Any]) -> None:
-    """Run a block in the current folder.
-
-    Commands of segnext run in this process. What pip would install is only looked up. A block with
-    anything else is a script of bash.
-
-    Args:
-        block: Code that `is_run`.
-        names: What earlier blocks of Python on the page defined; the block adds to it.
-    """
-    if block.language in PYTHON:
-        exec(compile("\n" * block.line + block.code, str(block), "exec"), names)
-        return
-    lines = logical_lines(block.code)
-    if all(line.startswith(("segnext ", "pip install ")) for line in lines):
-        for line in lines:
-            program, *words = shlex.split(line, comments=True)
-            (_run_segnext if program == "segnext" else _check_pip)(words, f"{block}: {line}")
-    else:
-        _run_bash(block)
-
-
-def _run_segnext(words: Sequence[str], where: str) -> None:
-    words = [_NAMES.get(word, word) for word in words]
-    for command, further in _SMALLER.items():
-        if tuple(words[: len(command)]) == command:
-            words = [*words, *further]
-    result = CliRunner().invoke(app, words)
-    if result.exit_code:
-        pytest.fail(f"{where}\n{result.output}\n{result.exception!r}")
-
-
-def _check_pip(words: Sequence[str], where: str) -> None:
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for word in words:
-        for extra in re.findall(r"\[(.*)\]", word):
-            unknown = {*extra.split(",")} - {*declared["optional-dependencies"]}
-            assert not unknown, f"{where}: no extra {unknown}"
-    options = [word for word in words if word.startswith("-")]
-    assert {*options} <= {"install", "-c", "-e"}, where
-    assert "-c" not in words or (ROOT / words[words.index("-c") + 1]).exists(), where
-
-
-def _run_bash(block: Block) -> None:
-    path = f"{Path(sys.executable).parent}{pathsep}{environ.get('PATH', '')}"
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", block.code],
-        env={**environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+import pyogrio
 import rasterio
+import shapely
 
 from segnext.protocol import Protocol
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
 UTM = "EPSG:32633"
 WEST, NORTH = 500_000.0, 5_000_000.0
+METRES = 0.5
+# Squares of `write_squares` begin so many pixels apart.
+APART = 100
 # Of windows far smaller than these maps.
 WINDOWS = Protocol(window=64, stride=32, overlap="blend")
 
@@ -58,7 +63,7 @@ def write_raster(
     path: Path,
     pixels: npt.NDArray[Any],
     *,
-    metres: float = 0.5,
+    metres: float = METRES,
     crs: str | None = UTM,
     west: float = WEST,
     **profile: Any,
@@ -82,4 +87,27 @@ def write_raster(
         **profile,
     ) as target:
         target.write(np.moveaxis(pixels, -1, 0))
+    return path
+
+
+def write_squares(path: Path, height: int, width: int, size: int = 20) -> Path:
+    """Write squares of two classes in turns over a map of height x width pixels."""
+    corners = [(x, y) for y in range(0, height, APART) for x in range(0, width, APART)]
+    shapes = [
+        shapely.box(
+            WEST + METRES * x,
+            NORTH - METRES * (y + size),
+            WEST + METRES * (x + size),
+            NORTH - METRES * y,
+        )
+        for x, y in corners
+    ]
+    pyogrio.raw.write(
+        path,
+        geometry=np.array(shapely.to_wkb(shapes), dtype=object),
+        field_data=[np.array([["wood", "lake"][i % 2] for i in range(len(shapes))], dtype=object)],
+        fields=["class"],
+        geometry_type="Polygon",
+        crs=UTM,
+    )
     return path

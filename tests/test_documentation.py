@@ -4,19 +4,28 @@ import ast
 import re
 import shutil
 import warnings
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from page_files import make_files, make_known, shorten_training
-from pages import COMMANDS, PAGES, PYTHON, ROOT, is_run, logical_lines, read_blocks, run_block
+from page_code import PageCode
+from page_files import make_files, make_known, make_run, shorten_training
+from pages import COMMANDS, PAGES, PYTHON, ROOT, is_run, logical_lines, read_blocks
+from segnext.weights import list_weights
 
 README = ROOT / "README.md"
 # What begins a command, in a block that says no language.
 _PROGRAMS = re.compile(r"(\w+=\S* )*(segnext|pip|python|torchrun|accelerate|make|curl|docker) ")
-_NEED_KNOWN = {"datasets.md", "protocols.md", "recipes.md", "submissions.md"}
+_NEED_KNOWN = {
+    "README.md",
+    "datasets.md",
+    "from_mmsegmentation.md",
+    "protocols.md",
+    "recipes.md",
+    "submissions.md",
+}
 
 
 def page_name(page: Path) -> str:
@@ -25,7 +34,11 @@ def page_name(page: Path) -> str:
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory, scene_weights: Path) -> Path:
-    return make_files(tmp_path_factory.mktemp("page"), scene_weights)
+    folder = make_files(tmp_path_factory.mktemp("page"), scene_weights)
+    with pytest.MonkeyPatch.context() as patch:
+        shorten_training(patch)
+        make_run(folder)
+    return folder
 
 
 @pytest.fixture
@@ -46,17 +59,20 @@ def folder(tmp_path: Path, files: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 def test_code_runs(page: Path, folder: Path) -> None:
     if page.name in _NEED_KNOWN:
         make_known(folder)
-    names: dict[str, Any] = {"__name__": page.name}
-    with warnings.catch_warnings():
+    blocks, code = read_blocks(page), PageCode(page)
+    for block in blocks:
+        if block.file:
+            (folder / block.file).write_text(block.code, encoding="utf-8")
+    with warnings.catch_warnings(), closing(code):
         # Other runtimes warn about themselves; tests of the package are strict about ours.
         warnings.simplefilter("ignore")
-        for block in filter(is_run, read_blocks(page)):
-            run_block(block, names)
+        for block in filter(is_run, blocks):
+            code.run(block)
     torch.set_num_threads(1)  # some pages ask for two
     if page == README:
         assert (folder / "predictions" / "masks" / "scene_00000.png").exists()
         assert (folder / "predictions-python" / "masks" / "prediction.png").exists()
-        assert names["logits"].shape == (1, 19, 42, 63)
+        assert code.names["logits"].shape == (1, 19, 42, 63)
         assert "(1, 19, 42, 63)" in README.read_text(encoding="utf-8")
 
 
@@ -74,11 +90,13 @@ def test_an_exception_is_for_the_next_block_alone(tmp_path: Path) -> None:
         "<!-- not run: needs a GPU -->\n```bash\none\n```\n\n"
         "```bash\ntwo \\\n  more  # why\n# only a comment\n```\n"
         "<!-- not run: hours -->\n```python\nthree\n```\n```text\nfour\n```\n"
+        "<!-- file: five.sh -->\n```sh\nfive\n```\n"
     )
     blocks = read_blocks(page)
-    assert [block.exception for block in blocks] == ["needs a GPU", "", "hours", ""]
-    assert [is_run(block) for block in blocks] == [False, True, False, False]
-    assert [block.line for block in blocks] == [2, 6, 12, 15]
+    assert [block.exception for block in blocks] == ["needs a GPU", "", "hours", "", ""]
+    assert [block.file for block in blocks] == ["", "", "", "", "five.sh"]
+    assert [is_run(block) for block in blocks] == [False, True, False, False, False]
+    assert [block.line for block in blocks] == [2, 6, 12, 15, 19]
     assert logical_lines(blocks[1].code) == ["two    more  # why"]
 
 
@@ -92,7 +110,15 @@ def test_code_that_fails_is_noticed(folder: Path) -> None:
     )
     for block in read_blocks(page):
         with pytest.raises((AssertionError, pytest.fail.Exception)):
-            run_block(block, {})
+            PageCode(page).run(block)
+
+
+def test_named_weights_have_cards() -> None:
+    """A card names a family by its smallest and its largest."""
+    heads = [page.read_text(encoding="utf-8").split("\n", 1)[0] for page in PAGES]
+    cards = " ".join(head for head in heads if head.startswith("# Model card: "))
+    named = {name for name in list_weights() if name in cards}
+    assert named == {name for name in list_weights() if "small" not in name and "base" not in name}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)

@@ -3,44 +3,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyogrio
 import pytest
-import shapely
 from typer.testing import CliRunner
 
-from raster_files import NORTH, UTM, WEST, noise, write_raster
+from raster_files import APART, WEST, noise, write_raster, write_squares
 from segnext.cli.main import app
 from segnext.data.folder import open_folder
 from segnext.data.map_preparation import MapRules, PreparedMaps, prepare_maps
 from segnext.errors import DataError, UsageError
 
-HEIGHT, WIDTH, METRES = 300, 420, 0.5
-# Squares of 20 pixels, so many apart.
-APART = 100
+HEIGHT, WIDTH = 300, 420
 RULES = MapRules(window=50, block=100)
-
-
-def write_squares(path: Path, size: int = 20) -> Path:
-    """Write squares of two classes in turns over a map of HEIGHT x WIDTH pixels."""
-    corners = [(x, y) for y in range(0, HEIGHT, APART) for x in range(0, WIDTH, APART)]
-    shapes = [
-        shapely.box(
-            WEST + METRES * x,
-            NORTH - METRES * (y + size),
-            WEST + METRES * (x + size),
-            NORTH - METRES * y,
-        )
-        for x, y in corners
-    ]
-    pyogrio.raw.write(
-        path,
-        geometry=np.array(shapely.to_wkb(shapes), dtype=object),
-        field_data=[np.array([["wood", "lake"][i % 2] for i in range(len(shapes))], dtype=object)],
-        fields=["class"],
-        geometry_type="Polygon",
-        crs=UTM,
-    )
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +22,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pixels = noise(HEIGHT, WIDTH)
     pixels[:100, :110] = 0
     write_raster(folder / "map.tif", pixels, nodata=0)
-    write_squares(folder / "squares.gpkg")
+    write_squares(folder / "squares.gpkg", HEIGHT, WIDTH)
     return folder
 
 
@@ -164,7 +137,9 @@ def test_a_folder_of_labels_and_maps_of_16_bits(tmp_path: Path) -> None:
 
 def test_a_map_smaller_than_a_window(tmp_path: Path) -> None:
     maps = [write_raster(tmp_path / f"{name}.tif", noise(48, 40)) for name in "abc"]
-    prepared = prepare_maps(maps, write_squares(tmp_path / "l.gpkg"), tmp_path, MapRules(64))
+    prepared = prepare_maps(
+        maps, write_squares(tmp_path / "l.gpkg", HEIGHT, WIDTH), tmp_path, MapRules(64)
+    )
     assert {window.place.bottom for window in prepared.windows} == {48}
     assert len(prepared.windows) == 3
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from known_layouts import write_isaid_pictures
 from pictures import save_picture
 from segnext.data import open_folder
 from segnext.data.datasets.isaid import CLASSES, ISAID, plan, read
@@ -10,26 +11,10 @@ from segnext.data.datasets.prepare import prepare
 from segnext.data.stitching import stitch_patches
 from segnext.errors import DataError, UsageError
 
-GENERATOR = np.random.default_rng(7)
-COLORS = np.array(CLASSES.colors, np.uint8)
-
-
-def write_pictures(root: Path, *, nested: bool = False) -> Path:
-    photos = "images/images" if nested else "images"
-    masks = "Semantic_masks/images" if nested else "images"
-    for split, name in (("train", "P0002"), ("train", "P1527"), ("val", "P0003")):
-        photo = GENERATOR.integers(0, 256, (20, 30, 3), dtype=np.uint8)
-        save_picture(root / split / photos / f"{name}.png", photo)
-        colors = COLORS[np.arange(600).reshape(20, 30) % 16]
-        save_picture(root / split / masks / f"{name}_instance_color_RGB.png", colors)
-        save_picture(root / split / masks / f"{name}_instance_id_RGB.png", photo)
-    save_picture(root / "test" / photos / "P0006.png")
-    return root
-
 
 @pytest.mark.parametrize("nested", [False, True])
 def test_published_folders(tmp_path: Path, nested: bool) -> None:
-    folder = open_folder(write_pictures(tmp_path, nested=nested))
+    folder = open_folder(write_isaid_pictures(tmp_path, nested=nested))
     assert any("looks like iSAID" in note for note in folder.notes)
     names = {split: [item.name for item in part.items] for split, part in folder.splits.items()}
     assert names == {"train": ["P0002", "P1527"], "val": ["P0003"], "test": ["P0006"]}
@@ -51,7 +36,7 @@ def test_background_counts() -> None:
 def test_patches_are_read_and_stitched(
     tmp_path: Path, options: dict[str, int], second: str
 ) -> None:
-    raw, out = write_pictures(tmp_path / "raw"), tmp_path / "out"
+    raw, out = write_isaid_pictures(tmp_path / "raw"), tmp_path / "out"
     prepare("isaid", raw, out, partial=True, workers=0, skip="P1527", **options)
     assert (out / f"img_dir/val/{second}.png").is_file()
     assert (out / f"ann_dir/val/{second}_instance_color_RGB.png").is_file()
@@ -83,7 +68,7 @@ def test_what_others_prepared(tmp_path: Path) -> None:
 
 
 def test_masks_without_pictures_are_told(tmp_path: Path) -> None:
-    write_pictures(tmp_path)
+    write_isaid_pictures(tmp_path)
     (tmp_path / "train/images/P1527.png").unlink()
     assert any("train: 1 masks without a picture" in note for note in read(tmp_path).notes)
     for path in tmp_path.rglob("P*.png"):
@@ -97,7 +82,7 @@ def test_odd_folders_are_refused(tmp_path: Path) -> None:
     assert not ISAID.detect(tmp_path / "absent")
     save_picture(tmp_path / "train/images/P0002.png")
     assert not ISAID.detect(tmp_path)
-    write_pictures(tmp_path)
+    write_isaid_pictures(tmp_path)
     save_picture(tmp_path / "train/copy/P0002.png")
     with pytest.raises(DataError, match=r"are both of P0002; keep one of them"):
         read(tmp_path)
@@ -108,7 +93,7 @@ def test_odd_folders_are_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_colors_and_broken_masks_are_refused(tmp_path: Path) -> None:
-    folder = open_folder(write_pictures(tmp_path))
+    folder = open_folder(write_isaid_pictures(tmp_path))
     path = tmp_path / "val/images/P0003_instance_color_RGB.png"
     save_picture(path, np.full((20, 30, 3), (0, 0, 64), np.uint8))
     with pytest.raises(DataError, match=r"P0003_.*: 600 pixels have the colour 0,0,64"):
@@ -120,7 +105,7 @@ def test_unknown_colors_and_broken_masks_are_refused(tmp_path: Path) -> None:
 
 def test_half_of_it_is_not_prepared(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"train of iSAID has 1,411 pictures, found 2"):
-        prepare("isaid", write_pictures(tmp_path / "raw"), tmp_path / "out", workers=0)
+        prepare("isaid", write_isaid_pictures(tmp_path / "raw"), tmp_path / "out", workers=0)
 
 
 def test_real_pictures(shared: Path) -> None:

@@ -1,41 +1,19 @@
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-import tifffile
 
+from known_layouts import write_potsdam
 from pictures import save_pairs
 from segnext.data import open_folder
-from segnext.data.datasets.isprs import PALETTE
 from segnext.data.datasets.potsdam import POTSDAM, TILES, plan, read
 from segnext.data.datasets.prepare import prepare
 from segnext.data.stitching import stitch_patches
 from segnext.errors import DataError, UsageError
 
-GENERATOR = np.random.default_rng(5)
-
-
-def save_tif(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tifffile.imwrite(path, pixels, photometric="rgb")
-
-
-def write_tiles(root: Path, *tiles: str, bands: str = "RGB") -> Path:
-    colors = np.array(PALETTE, np.uint8)
-    for tile in tiles:
-        labels = GENERATOR.integers(0, 7, (20, 30))
-        photo = GENERATOR.integers(0, 256, (20, 30, 3), dtype=np.uint8)
-        full = "5_Labels_all/top_potsdam_{}_label.tif"
-        eroded = "5_Labels_all_noBoundary/top_potsdam_{}_label_noBoundary.tif"
-        save_tif(root / f"2_Ortho_{bands}/top_potsdam_{tile}_{bands}.tif", photo)
-        save_tif(root / full.format(tile), colors[np.maximum(labels, 1)])
-        save_tif(root / eroded.format(tile), colors[labels])
-    return root
-
 
 def test_tiles_go_to_their_splits(tmp_path: Path) -> None:
-    folder = open_folder(write_tiles(tmp_path, "2_10", "6_7", "2_13", "9_9"))
+    folder = open_folder(write_potsdam(tmp_path, "2_10", "6_7", "2_13", "9_9"))
     assert any("looks like ISPRS Potsdam" in note for note in folder.notes)
     assert [item.name for item in folder.dataset("train").items] == ["2_10", "6_7"]
     assert [item.name for item in folder.dataset("val").items] == ["2_13"]
@@ -46,7 +24,7 @@ def test_tiles_go_to_their_splits(tmp_path: Path) -> None:
 
 
 def test_eroded_labels_are_taken_first(tmp_path: Path) -> None:
-    write_tiles(tmp_path, "2_10")
+    write_potsdam(tmp_path, "2_10")
     masks = {}
     for labels in ("auto", "eroded", "full"):
         layout = read(tmp_path, labels=labels)
@@ -60,7 +38,7 @@ def test_eroded_labels_are_taken_first(tmp_path: Path) -> None:
 
 
 def test_clutter_can_be_left_out(tmp_path: Path) -> None:
-    layout = read(write_tiles(tmp_path, "2_10"), clutter=False)
+    layout = read(write_potsdam(tmp_path, "2_10"), clutter=False)
     assert layout.masks is not None
     assert layout.masks.classes.num_classes == 5
     assert set(np.unique(layout.masks.read(layout.splits["train"][0]))) == {0, 1, 2, 3, 4, 255}
@@ -69,7 +47,7 @@ def test_clutter_can_be_left_out(tmp_path: Path) -> None:
 
 
 def test_other_bands_and_skipped_tiles(tmp_path: Path) -> None:
-    write_tiles(tmp_path, "2_10", "7_10", bands="IRRG")
+    write_potsdam(tmp_path, "2_10", "7_10", bands="IRRG")
     layout = read(tmp_path, bands="IRRG", skip="7_10")
     assert [item.name for item in layout.splits["train"]] == ["2_10"]
     with pytest.raises(DataError, match=r"no photos of ISPRS Potsdam; unpack 2_Ortho_RGB\.zip"):
@@ -81,7 +59,7 @@ def test_other_bands_and_skipped_tiles(tmp_path: Path) -> None:
 
 
 def test_patches_agree_with_tiles(tmp_path: Path) -> None:
-    raw, out = write_tiles(tmp_path / "raw", "2_10", "3_14"), tmp_path / "out"
+    raw, out = write_potsdam(tmp_path / "raw", "2_10", "3_14"), tmp_path / "out"
     prepare("potsdam", raw, out, partial=True, workers=0, patch=16, overlap=4, clutter=False)
     stored = sorted(path.name for path in (out / "ann_dir/train").iterdir())
     assert stored == [
@@ -101,7 +79,7 @@ def test_patches_agree_with_tiles(tmp_path: Path) -> None:
 
 
 def test_patches_hold_zero_where_nothing_counts(tmp_path: Path) -> None:
-    raw = write_tiles(tmp_path / "raw", "2_10", "3_14")
+    raw = write_potsdam(tmp_path / "raw", "2_10", "3_14")
     prepare("potsdam", raw, tmp_path / "out", partial=True, workers=0, patch=32)
     from PIL import Image
 
@@ -115,26 +93,26 @@ def test_odd_folders_are_refused(tmp_path: Path) -> None:
     assert not POTSDAM.detect(tmp_path)
     save_pairs(tmp_path / "a", {"img_dir/train/1_2.png": "ann_dir/train/1_2.png"})
     assert not POTSDAM.detect(tmp_path / "a")
-    write_tiles(tmp_path / "b", "2_10")
+    write_potsdam(tmp_path / "b", "2_10")
     for path in (tmp_path / "b").rglob("*_label*.tif"):
         path.unlink()
     assert not POTSDAM.detect(tmp_path / "b")
     with pytest.raises(DataError, match=r"no labels of ISPRS Potsdam; unpack"):
         read(tmp_path / "b")
-    write_tiles(tmp_path / "c", "2_10")
+    write_potsdam(tmp_path / "c", "2_10")
     (tmp_path / "c/2_Ortho_RGB/top_potsdam_2_10_RGB.tif").rename(
         tmp_path / "c/2_Ortho_RGB/top_potsdam_2_11_RGB.tif"
     )
     with pytest.raises(DataError, match=r"no photo of ISPRS Potsdam has a mask"):
         read(tmp_path / "c")
-    write_tiles(tmp_path / "d/copy", "2_10")
-    write_tiles(tmp_path / "d", "2_10")
+    write_potsdam(tmp_path / "d/copy", "2_10")
+    write_potsdam(tmp_path / "d", "2_10")
     with pytest.raises(DataError, match=r"are both of 2_10; keep one of them"):
         read(tmp_path / "d")
 
 
 def test_a_broken_mask_is_refused(tmp_path: Path) -> None:
-    write_tiles(tmp_path, "2_10", "2_13")
+    write_potsdam(tmp_path, "2_10", "2_13")
     folder = open_folder(tmp_path)
     path = tmp_path / "5_Labels_all_noBoundary/top_potsdam_2_10_label_noBoundary.tif"
     path.write_bytes(path.read_bytes()[:300])
@@ -143,7 +121,7 @@ def test_a_broken_mask_is_refused(tmp_path: Path) -> None:
 
 
 def test_half_of_it_is_not_prepared(tmp_path: Path) -> None:
-    write_tiles(tmp_path / "raw", "2_10", "3_14")
+    write_potsdam(tmp_path / "raw", "2_10", "3_14")
     with pytest.raises(DataError, match=r"train of ISPRS Potsdam has 24 pictures, found 1"):
         prepare("potsdam", tmp_path / "raw", tmp_path / "out", workers=0)
 

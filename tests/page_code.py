@@ -1,0 +1,226 @@
+"""How the code of a page is run: as written, on less data, for fewer steps, in fewer processes."""
+
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from os import environ, killpg, pathsep
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from typer.testing import CliRunner
+
+from pages import PYTHON, ROOT, Block, logical_lines
+from segnext.cli.main import app
+
+_PAGES_PORT = 8000
+_LONGEST_S = 240
+_SMALL_RUN = (
+    "--max-steps 1 --batch-size 2 --crop 64x64 --model segnext_tiny --init none --workers 0"
+    " --no-report --device cpu"
+)
+# What pages call the files that readers have; cameras, streams and storage are files here.
+_NAMES = {
+    "WEIGHTS": "best.safetensors",
+    "OTHERS": "old.safetensors",
+    "DATA": "roads",
+    "PHOTOS": "photos",
+    "RUN": "runs/roads",
+    "ADE.zip": "ADEChallengeData2016.zip",
+    "camera:0": "drive.mp4",
+    "rtsp://10.0.0.7/stream": "stream.mp4",
+}
+# Patterns of what takes long, and what is written instead.
+_SHORTER = {
+    r"(--nproc-per-node|--num_processes) \d+": r"\1 2",
+    r"(?<=-m segnext train )roads|(?<=options=\()roads": f"roads {_SMALL_RUN}",
+    r"--size 512x512": "--size 64x64",
+    r"--seconds \d+": "--seconds 1 --only coco",
+    r"--kills 200": "--kills 1 --steps 4 --pairs-every 0",
+    r"--minutes 5 --clients 64": "--minutes 0.05 --clients 4",
+    r"(--engine ray --workers) \d+": r"\1 2",
+}
+# Further words of a command, so that it takes a second; where both are given, the last one holds.
+_SMALLER = {
+    ("data", "synthetic"): ["--train", "6", "--val", "2", "--test", "2", "--size", "96x64"],
+    ("data", "prepare"): ["--workers", "1"],
+    ("benchmark",): ["--rounds", "1", "--sizes", "64x64", "--no-memory", "--threads", "1"],
+    ("predict",): ["--threads", "1"],
+    ("evaluate",): ["--threads", "1"],
+}
+# Of a script that is a file, by the name that its first comment gives it.
+_ARGUMENTS = {"train.sh": f"runs/again roads {_SMALL_RUN}"}
+
+
+class PageCode:
+    """Runs the blocks of one page in the current folder, one after the other.
+
+    Commands of segnext run in this process, or where they need one of their own, in another. What
+    pip would install is only looked up, and what make would do only listed. A block of anything
+    but commands is a script of bash.
+
+    Attributes:
+        names: What blocks of Python defined.
+    """
+
+    def __init__(self, page: Path) -> None:
+        self.names: dict[str, Any] = {"__name__": page.name}
+        self._server: subprocess.Popen[bytes] | None = None
+        self._port = _free_port()
+
+    def run(self, block: Block) -> None:
+        """Run a block that `is_run`, or fail and say where."""
+        code = self._adapt(block.code)
+        if block.language in PYTHON:
+            exec(compile("\n" * block.line + code, str(block), "exec"), self.names)
+            return
+        lines = logical_lines(code)
+        if code.startswith("#!"):
+            _run_script(code, str(block))
+        elif all(_program(line) in _COMMANDS for line in lines):
+            for line in lines:
+                self._run_command(line, f"{block}: {line}")
+        else:
+            _run_bash(code, str(block))
+
+    def close(self) -> None:
+        """End the server that the page started."""
+        if self._server is not None:
+            _end(self._server)
+
+    def _adapt(self, code: str) -> str:
+        code = code.replace(f"127.0.0.1:{_PAGES_PORT}", f"127.0.0.1:{self._port}")
+        code = code.replace("s3://bucket", Path.cwd().as_uri())
+        code = code.replace("src:tests", f"{ROOT / 'src'}:{ROOT / 'tests'}")
+        code = re.sub(r"(?<= )benchmarks/", f"{ROOT}/benchmarks/", code)
+        for written, shorter in _SHORTER.items():
+            code = re.sub(written, shorter, code)
+        for name, file in _NAMES.items():
+            code = re.sub(rf"(?<!\S){re.escape(name)}(?!\S)", file, code)
+        return code
+
+    def _run_command(self, line: str, where: str) -> None:
+        program = _program(line)
+        if program == "segnext" and " serve " in line:
+            self._serve(line, where)
+        elif program == "segnext" and "--engine ray" not in line:
+            _run_segnext(shlex.split(line, comments=True)[1:], where)
+        elif program == "pip":
+            _check_pip(shlex.split(line, comments=True)[1:], where)
+        elif program == "make":
+            _run_bash(line.replace("make", f"make --dry-run --directory {ROOT}", 1), where)
+        elif "--nnodes 2" in line:
+            _run_bash(f"{line} & {line} & wait -n && wait -n", where, FIRST_HOST="127.0.0.1")
+        else:
+            _run_bash(line, where)
+
+    def _serve(self, line: str, where: str) -> None:
+        """Start a server; the page's first stays, for the requests to it."""
+        port = self._port if self._server is None else _free_port()
+        command = re.sub(r"\s#.*", "", line) + f" --port {port}"
+        server = subprocess.Popen(
+            ["bash", "-c", command],
+            env=_environment(),
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        until = time.monotonic() + _LONGEST_S
+        while not _is_ready(port):
+            if server.poll() is not None or time.monotonic() > until:
+                said = _end(server)
+                pytest.fail(f"{where}\nis not ready\n{said}")
+            time.sleep(0.1)
+        if self._server is None:
+            self._server = server
+        else:
+            _end(server)
+
+
+_COMMANDS = {"segnext", "pip", "make", "curl", "python", "torchrun", "accelerate"}
+
+
+def _program(line: str) -> str:
+    """Return the program of a command, behind variables that are set for it."""
+    return re.sub(r"^(\w+=(\$\([^)]*\)|\S)* )+", "", line).split()[0]
+
+
+def _run_segnext(words: list[str], where: str) -> None:
+    words = [one for word in words for one in _expand(word)]
+    for command, further in _SMALLER.items():
+        if tuple(words[: len(command)]) == command:
+            words = [*words, *further]
+    result = CliRunner().invoke(app, words)
+    if result.exit_code:
+        pytest.fail(f"{where}\n{result.output}\n{result.exception!r}")
+
+
+def _expand(word: str) -> list[str]:
+    """Do what a shell does with a star."""
+    return sorted(map(str, Path().glob(word))) if "*" in word else [word]
+
+
+def _check_pip(words: list[str], where: str) -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for word in words:
+        for extra in re.findall(r"\[(.*)\]", word):
+            unknown = {*extra.split(",")} - {*declared["optional-dependencies"]}
+            assert not unknown, f"{where}: no extra {unknown}"
+    options = [word for word in words if word.startswith("-")]
+    assert {*options} <= {"install", "-c", "-e"}, where
+    assert "-c" not in words or (ROOT / words[words.index("-c") + 1]).exists(), where
+
+
+def _run_script(code: str, where: str) -> None:
+    """Run a script that is to be kept: twice, as it must go on where it was."""
+    named = re.search(r"^# (\S+\.sh) ", code, re.MULTILINE)
+    if named is None:
+        _run_bash(code, where)
+        return
+    Path(named[1]).write_text(code, encoding="utf-8")
+    for _ in range(2):
+        _run_bash(f"sh {named[1]} {_ARGUMENTS[named[1]]}", where)
+
+
+def _run_bash(code: str, where: str, **variables: str) -> None:
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", code],
+        env=_environment() | {"SEGNEXT_TOKEN": "any"} | variables,
+        capture_output=True,
+        text=True,
+        timeout=_LONGEST_S,
+        check=False,
+    )
+    assert done.returncode == 0, f"{where}\n{done.stdout}\n{done.stderr}"
+
+
+def _environment() -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}{pathsep}{environ.get('PATH', '')}"
+    return {**environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
+            return True
+    except (URLError, TimeoutError, ConnectionError):
+        return False
+
+
+def _end(server: subprocess.Popen[bytes]) -> str:
+    """End a process and its children; return what it said."""
+    if server.poll() is None:
+        killpg(server.pid, signal.SIGTERM)
+    return server.communicate(timeout=_LONGEST_S)[1].decode()
