@@ -37,10 +37,10 @@ LAYERS = {
     "checkup_report": 5,
     "report": 6,
     "serve": 6,
-    "compare": 6,
     "maps": 6,
-    "cli": 7,
-    "__main__": 8,
+    "compare": 7,
+    "cli": 8,
+    "__main__": 9,
 }
 # Inside layer 0 the order is: errors, then the rest.
 WITHIN_LAYER_0 = {

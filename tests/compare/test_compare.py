@@ -54,10 +54,15 @@ def out(config: CompareConfig, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 def test_runs_numbers_and_page_are_there(out: Path) -> None:
     told = json.loads((out / "comparison.json").read_text())
+    page = (out / "comparison.html").read_text()
     rows = {row["system"]: row for row in told["rows"]}
     for name in ("all", "no gate", "FCN"):
         (run,) = rows[name]["runs"]
         assert (out / run["weights"]).is_file()
+        assert (out / run["report"]).is_file()
+        explained = json.loads((out / run["report"]).with_name("report.json").read_text())
+        assert run["scores"]["miou"] == 100 * explained["miou"]
+        assert f'href="{run["report"].replace(" ", "%20")}"' in page
         assert run["steps"] == 2
         assert [step for step, _ in run["curve"]] == [1, 2]
         # The weights are the best validation's, and val is what they are scored on.
@@ -67,7 +72,7 @@ def test_runs_numbers_and_page_are_there(out: Path) -> None:
     parameters = {name: rows[name]["measured"]["parameters"] for name in ("all", "no gate")}
     assert parameters["all"] == parameters["no gate"]
     assert rows["published"]["measured"] is None
-    assert "no gate" in (out / "comparison.html").read_text()
+    assert "no gate" in page
     assert len((out / "comparison.csv").read_text().splitlines()) == 5
 
 

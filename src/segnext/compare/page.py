@@ -1,8 +1,9 @@
-"""A comparison as one HTML page, complete in itself: no script, nothing is asked of a server."""
+"""A comparison as one HTML page without script or request; links lead to reports beside it."""
 
 import math
 from collections.abc import Callable, Sequence
 from importlib.resources import files
+from urllib.parse import quote
 
 from segnext.compare.config import COSTS, FIGURES
 from segnext.compare.plots import TITLES, draw_curves, draw_pareto
@@ -127,7 +128,13 @@ def _name(row: Row) -> str:
     told = ", ".join(f"{name}={value}" for name, value in options)
     parts = [row.system.model or "published alone", told, row.system.note]
     soft = "; ".join(part for part in parts if part)
-    return f"{escape(row.system.name)}<small>{escape(soft)}</small>"
+    links = ", ".join(
+        f'<a href="{escape(quote(run.report))}">seed {run.seed}</a>'
+        for run in row.runs
+        if run.report is not None
+    )
+    why = f"<small>what its score is made of: {links}</small>" if links else ""
+    return f"{escape(row.system.name)}<small>{escape(soft)}</small>{why}"
 
 
 def _cell(value: float | None, form: str, *, best: bool, spread: float | None = None) -> str:

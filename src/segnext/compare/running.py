@@ -34,6 +34,8 @@ class SystemRun:
         steps: Optimizer steps done.
         seconds: Of training.
         told: What tells this training from others: model and options.
+        report: The page that explains the score, below the comparison's folder; `None` for
+            classifiers.
     """
 
     system: str
@@ -44,6 +46,7 @@ class SystemRun:
     steps: int
     seconds: float
     told: dict[str, Any]
+    report: str | None = None
 
 
 class Trainer(Protocol):

@@ -1,11 +1,14 @@
 """How the systems of a `segment` comparison are trained and scored."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from segnext.compare.config import CompareConfig, System
 from segnext.compare.running import SystemRun, tell, train_or_resume
-from segnext.evaluation import evaluate
+from segnext.report import Report, make_report
+from segnext.report.after_training import FOLDER
+from segnext.report.reporting import PAGE
 from segnext.training import train
 from segnext.training.checkpoint import read_about
 from segnext.training.run_files import CHECKPOINT
@@ -23,39 +26,33 @@ class SegmentationTrainer:
     quiet: bool = True
 
     def train(self, folder: Path, config: CompareConfig, system: System, seed: int) -> SystemRun:
-        """Train a system, or go on with what lies in its folder, and score the result.
+        """Train a system, or go on with what lies in its folder, and explain the result's score.
 
         Raises:
-            SegnextError: Whatever training and evaluation raise.
+            SegnextError: Whatever training and the report raise.
         """
         run = train_or_resume(train, folder, config, system, seed, quiet=self.quiet)
-        result = evaluate(run.best, _data(config), split=config.split)
+        assert config.data is not None
+        report = make_report(
+            run.best, config.data, folder / FOLDER, name=system.name, split=config.split
+        )
         validations = [line for line in RunFolder(folder).read_log() if line["kind"] == "val"]
         progress, _ = read_about(folder / CHECKPOINT)
         return SystemRun(
             system=system.name,
             seed=seed,
             weights=str(run.best.relative_to(folder.parents[2])),
-            scores={
-                "miou": 100 * result.metrics.miou,
-                "pixel_accuracy": 100 * result.metrics.pixel_accuracy,
-                **{
-                    f"iou {name}": 100 * float(value)
-                    for name, value in zip(
-                        result.spec.classes.label_names,
-                        result.metrics.iou_per_class.tolist(),
-                        strict=True,
-                    )
-                    if value == value
-                },
-            },
+            scores={name: 100 * score for name, score in _scores(report) if score is not None},
             curve=[(line["step"], 100 * line["miou"]) for line in validations],
             steps=run.steps,
             seconds=progress.elapsed_s,
             told=tell(system, config),
+            report=str((folder / FOLDER / PAGE).relative_to(folder.parents[2])),
         )
 
 
-def _data(config: CompareConfig) -> Path:
-    assert config.data is not None
-    return config.data
+def _scores(report: Report) -> Iterator[tuple[str, float | None]]:
+    yield "miou", report.miou
+    yield "pixel_accuracy", report.pixel_accuracy
+    for one in report.classes:
+        yield f"iou {one.name}", one.iou
