@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +24,7 @@ from segnext.cli.main import app
 _PAGES_PORT = 8000
 _LONGEST_S = 240
 _SMALL_RUN = (
-    "--max-steps 1 --batch-size 2 --crop 64x64 --model segnext_tiny --init none --workers 0"
+    "--max-steps 1 --batch-size 4 --crop 64x64 --model segnext_tiny --init none --workers 0"
     " --no-report --device cpu"
 )
 # What pages call the files that readers have; cameras, streams and storage are files here.
@@ -51,6 +52,7 @@ _SHORTER = {
 _SMALLER = {
     ("data", "synthetic"): ["--train", "6", "--val", "2", "--test", "2", "--size", "96x64"],
     ("data", "prepare"): ["--workers", "1"],
+    ("data", "maps"): ["--window", "50", "--block", "100"],
     ("benchmark",): ["--rounds", "1", "--sizes", "64x64", "--no-memory", "--threads", "1"],
     ("predict",): ["--threads", "1"],
     ("evaluate",): ["--threads", "1"],
@@ -116,9 +118,13 @@ class PageCode:
             _check_pip(shlex.split(line, comments=True)[1:], where)
         elif program == "make":
             _run_bash(line.replace("make", f"make --dry-run --directory {ROOT}", 1), where)
+        elif program == "curl":
+            _run_bash(line, where, SEGNEXT_TOKEN="of the server that was stopped")
         elif "--nnodes 2" in line:
+            _forget_run(line)
             _run_bash(f"{line} & {line} & wait -n && wait -n", where, FIRST_HOST="127.0.0.1")
         else:
+            _forget_run(line)
             _run_bash(line, where)
 
     def _serve(self, line: str, where: str) -> None:
@@ -188,10 +194,17 @@ def _run_script(code: str, where: str) -> None:
         _run_bash(f"sh {named[1]} {_ARGUMENTS[named[1]]}", where)
 
 
+def _forget_run(line: str) -> None:
+    """Remove what an earlier command trained under the name that this one trains under."""
+    out = re.search(r" train .*--out (\S+)", line)
+    if out is not None:
+        shutil.rmtree(out[1], ignore_errors=True)
+
+
 def _run_bash(code: str, where: str, **variables: str) -> None:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", code],
-        env=_environment() | {"SEGNEXT_TOKEN": "any"} | variables,
+        env=_environment() | variables,
         capture_output=True,
         text=True,
         timeout=_LONGEST_S,

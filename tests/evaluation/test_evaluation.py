@@ -1,17 +1,21 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from segnext.classes import Classes
 from segnext.data import open_folder
+from segnext.data.synthetic import SCENE_CLASSES
 from segnext.errors import DataError, UsageError
 from segnext.evaluation import evaluate
 from segnext.inference import named_protocol
 from segnext.models import SegNeXt
 from segnext.predict import Predictor
 from segnext.protocol import Protocol
+from segnext.weights import describe_model
 
 
 @pytest.mark.parametrize(
@@ -81,6 +85,19 @@ def test_other_classes_are_refused(
         match=r"has 7 classes, the model 6; in the data alone: boat.*; give the data\.yaml",
     ):
         evaluate(scene_weights, folder)
+
+
+def test_a_model_without_names_goes_by_number(scenes: Path, smallest_model: SegNeXt) -> None:
+    count = SCENE_CLASSES.num_classes
+    model = SegNeXt(replace(smallest_model.config, num_classes=count)).eval()
+    model.spec = describe_model(model, Classes.numbered(count))
+    found = evaluate(model, scenes, device="cpu")
+    named = describe_model(model, SCENE_CLASSES)
+    model.spec = named
+    assert evaluate(model, scenes, device="cpu").miou == found.miou
+    model.spec = replace(named, classes=Classes.numbered(count + 1))
+    with pytest.raises(DataError, match="has 6 classes, the model 7"):
+        evaluate(model, scenes, device="cpu")
 
 
 def test_protocols_go_by_name(scenes: Path, scene_weights: Path) -> None:

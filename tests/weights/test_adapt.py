@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,6 +67,28 @@ def test_whole_file_is_taken_as_it_is(tiny: ConvertedStateDict) -> None:
     assert model.spec.model == "segnext_tiny"
     assert model.spec.classes == Classes.numbered(5)
     assert not model.spec.encoder_only
+
+
+@pytest.mark.parametrize(
+    ("meta", "options", "names"),
+    [
+        ({"CLASSES": ("a", "bed ", "c", "d", "e")}, {}, ("a", "bed", "c", "d", "e")),
+        ({"dataset_meta": {"classes": list("abcde")}}, {}, tuple("abcde")),
+        ({"CLASSES": tuple("abcde")}, {"classes": Classes(tuple("vwxyz"))}, tuple("vwxyz")),
+        ({"CLASSES": tuple("abcde")}, {"num_classes": 2}, ("class_0", "class_1")),
+        ({"CLASSES": tuple("abcd")}, {}, Classes.numbered(5).names),
+        ({"CLASSES": tuple("aacde")}, {}, Classes.numbered(5).names),
+        ({"CLASSES": ("a", "b", "c", "d", " ")}, {}, Classes.numbered(5).names),
+        ({"CLASSES": 5}, {}, Classes.numbered(5).names),
+    ],
+)
+def test_class_names_of_the_file(
+    tiny: ConvertedStateDict, meta: dict[str, Any], options: dict[str, Any], names: tuple[str, ...]
+) -> None:
+    converted = convert_state_dict({"meta": meta, "state_dict": tiny.state_dict})
+    model, _ = build_from_state_dict(converted, **options)
+    assert model.spec is not None
+    assert model.spec.classes.names == names
 
 
 def test_missing_bases_are_made_anew(tiny: ConvertedStateDict) -> None:

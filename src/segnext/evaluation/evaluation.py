@@ -180,8 +180,8 @@ def check_same_classes(classes: Classes, folder: Folder) -> None:
             f"{alone or 'none'}; give the data.yaml of training, with its merge, drop and options"
         )
         raise DataError(msg)
-    if theirs == Classes.numbered(len(theirs)).names:
-        return  # the folder names no classes, so only their number can be compared
+    if Classes.numbered(len(theirs)).names in (ours, theirs):
+        return  # one of them names no classes, so only their number can be compared
     index = next(i for i, pair in enumerate(zip(ours, theirs, strict=True)) if pair[0] != pair[1])
     msg = (
         f"{folder.root}: class {index} is {theirs[index]!r}, but {ours[index]!r} in the model; "

@@ -31,7 +31,8 @@ def build_from_state_dict(
         converted: From `convert_state_dict`.
         num_classes: K, at least 1; the file's if not given.
         in_channels: Image channels; the file's if not given.
-        classes: Names of the classes; gives `num_classes`. Numbered if not given.
+        classes: Names of the classes; gives `num_classes`. The file's if not given, numbered
+            where it has none, or not as many as are asked for.
 
     Returns:
         The model in evaluation mode with `spec` set, and what was adapted or starts anew. An
@@ -54,6 +55,8 @@ def build_from_state_dict(
         in_channels=converted.in_channels if in_channels is None else in_channels,
     )
     notes = (*converted.notes, *start_from(model, converted))
+    if classes is None and converted.class_names is not None and count == converted.num_classes:
+        classes = Classes(converted.class_names)
     spec = describe_model(model, classes)
     if count is not None:
         # As our own trainings test; `--protocol authors` tests as the authors did.

@@ -7,7 +7,7 @@ silently: what does not fit is named.
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -44,6 +44,8 @@ class ConvertedStateDict:
             shape. Counters of batches, which nothing reads, do not count.
         left_over: Names in the file that mean nothing to `model`, or have another shape.
         notes: One line per fact worth telling.
+        class_names: As MMSegmentation keeps them beside the tensors; `None` without, or where they
+            are not `num_classes` different names.
     """
 
     state_dict: dict[str, Tensor]
@@ -54,6 +56,7 @@ class ConvertedStateDict:
     missing: tuple[str, ...] = ()
     left_over: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    class_names: tuple[str, ...] | None = None
 
 
 def convert_state_dict(state_dict: Mapping[str, Any]) -> ConvertedStateDict:
@@ -85,7 +88,8 @@ def convert_state_dict(state_dict: Mapping[str, Any]) -> ConvertedStateDict:
     for prefix, meaning in _NOT_USED.items():
         names = [name for name in content if name.startswith(prefix)]
         notes += [f"not used: {', '.join(names)} ({meaning})"] * bool(names)
-    return _describe(tensors, origins, left_over, notes)
+    found = _describe(tensors, origins, left_over, notes)
+    return replace(found, class_names=_read_class_names(state_dict, found.num_classes))
 
 
 def is_required(name: str) -> bool:
@@ -155,6 +159,24 @@ def _describe(
         left_over=tuple(left_over),
         notes=tuple(notes),
     )
+
+
+def _read_class_names(checkpoint: Mapping[str, Any], count: int | None) -> tuple[str, ...] | None:
+    """Read `meta.CLASSES` of MMSegmentation 0.x or `meta.dataset_meta.classes` of 1.x.
+
+    Blanks are taken off: "bed " of ADE20K has one.
+    """
+    meta = checkpoint.get("meta")
+    for _ in range(2):
+        if not isinstance(meta, Mapping):
+            return None
+        listed = meta.get("classes", meta.get("CLASSES"))
+        if isinstance(listed, list | tuple):
+            names = tuple(str(name).strip() for name in listed)
+            if len(names) == len({*names} - {""}) == count:
+                return names
+        meta = meta.get("dataset_meta")
+    return None
 
 
 def _infer_model(tensors: Mapping[str, Tensor]) -> str | None:

@@ -5,15 +5,13 @@ once to ours and kept in the cache; see `segnext.weights.download`.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 import torch
 
-from segnext.classes import Classes
 from segnext.errors import UsageError, WeightsError, describe_unknown
 from segnext.models import SegmentationModel
 from segnext.storage import cache_folder
@@ -225,9 +223,7 @@ def _convert(weights: PublishedWeights, raw: Path, path: Path) -> Path:
         if (converted.model, converted.encoder_only) != (weights.model, weights.kind == "encoder"):
             msg = f"holds no {weights.kind} of {weights.model}"
             raise WeightsError(msg)
-        model, _ = build_from_state_dict(
-            converted, classes=_named_classes(checkpoint, converted.num_classes)
-        )
+        model, _ = build_from_state_dict(converted)
     except WeightsError as error:
         msg = f"{weights.url}: {error}"
         raise WeightsError(msg) from error
@@ -236,19 +232,3 @@ def _convert(weights: PublishedWeights, raw: Path, path: Path) -> Path:
     if weights.kind != "encoder":
         protocol = replace(protocol, short_side=512)
     return save_model(model, path, replace(model.spec, protocol=protocol, license=weights.license))
-
-
-def _named_classes(checkpoint: Mapping[str, Any], count: int | None) -> Classes | None:
-    """Read the class names that MMSegmentation keeps beside the tensors, if they are there.
-
-    Version 0.x has them at `meta.CLASSES`, 1.x at `meta.dataset_meta.classes`.
-    """
-    meta = checkpoint.get("meta")
-    for _ in range(2):
-        if not isinstance(meta, Mapping):
-            return None
-        names = meta.get("classes", meta.get("CLASSES"))
-        if isinstance(names, list | tuple) and len(names) == count:
-            return Classes(tuple(str(name) for name in names))
-        meta = meta.get("dataset_meta")
-    return None
