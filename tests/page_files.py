@@ -2,7 +2,9 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,7 +23,9 @@ from known_layouts import (
     write_sbd,
 )
 from raster_files import noise, write_raster, write_squares
+from segnext.benchmark.cases import Case
 from segnext.classification.config import ClassifyConfig
+from segnext.compare import measuring
 from segnext.data.datasets.known_dataset import KnownDataset
 from segnext.data.datasets.registry import DATASETS
 from segnext.data.synthetic import write_scenes
@@ -93,7 +97,7 @@ def _write_drives(folder: Path, pictures: Sequence[Path]) -> None:
 
 
 def make_run(folder: Path) -> None:
-    """Train for a step, as `shorten_training` lets trainings be, to runs/roads."""
+    """Train to runs/roads, for as long as `shorten` lets it."""
     segnext.train(folder / "roads", out=folder / "runs" / "roads", init="none", report=False)
 
 
@@ -120,10 +124,11 @@ def make_known(folder: Path) -> Path:
     return folder
 
 
-def shorten_training(patch: pytest.MonkeyPatch) -> None:
-    """Let every training here end after a step of a small network on small crops.
+def shorten(patch: pytest.MonkeyPatch) -> None:
+    """Let what takes long be short in this process.
 
-    Data sets may be incomplete, too.
+    A training ends after a step of a small network on small crops, a comparison times small
+    pictures once, and data sets may be incomplete.
     """
     from segnext.classification import run as classification
     from segnext.training import run as segmentation
@@ -139,4 +144,11 @@ def shorten_training(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(segmentation, "_start", start_small)
     patch.setattr(classification, "_start", classify_small)
+    measure = measuring.run_benchmark
+
+    def measure_once(cases: Sequence[Case], **options: Any) -> object:
+        small = [replace(case, size=(64, 64)) for case in cases]
+        return measure(small, **options | {"rounds": 1, "memory": False})
+
+    patch.setattr(measuring, "run_benchmark", measure_once)
     patch.setattr(KnownDataset, "allowed_counts", lambda _self, _split: ())

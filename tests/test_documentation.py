@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from page_code import PageCode
-from page_files import make_files, make_known, make_run, shorten_training
+from page_files import make_files, make_known, make_run, shorten
 from pages import COMMANDS, PAGES, PYTHON, ROOT, is_run, logical_lines, read_blocks
 from segnext.weights import list_weights
 
@@ -36,7 +36,7 @@ def page_name(page: Path) -> str:
 def files(tmp_path_factory: pytest.TempPathFactory, scene_weights: Path) -> Path:
     folder = make_files(tmp_path_factory.mktemp("page"), scene_weights)
     with pytest.MonkeyPatch.context() as patch:
-        shorten_training(patch)
+        shorten(patch)
         make_run(folder)
     return folder
 
@@ -48,7 +48,7 @@ def folder(tmp_path: Path, files: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setenv("SEGNEXT_CACHE", str(tmp_path / "cache"))
-    shorten_training(monkeypatch)
+    shorten(monkeypatch)
     return tmp_path
 
 
