@@ -21,6 +21,7 @@ FILES = {
     "suspects.csv",
     "reliability.csv",
     "coverage.csv",
+    "datapackage.json",
     "plots/pictures.svg",
     "plots/reliability.svg",
     "plots/coverage.svg",
@@ -86,6 +87,7 @@ def test_two_models_are_compared(scenes: Path, scene_weights: Path, tmp_path: Pa
         "comparison.schema.json",
         "classes.csv",
         "pictures.csv",
+        "datapackage.json",
     }
     assert compare_models(scene_weights, scene_weights, scenes, device="cpu").difference == 0
     make_report(scene_weights, scenes, out, device="cpu")

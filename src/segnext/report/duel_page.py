@@ -106,7 +106,7 @@ def _write_method(duel: Duel) -> str:
         "Intervals: pictures or groups are drawn with replacement, the same for both models, and "
         "the difference of their scores is taken of each draw. No correction is made for looking "
         "at many classes: of twenty that do not differ, one looks won or lost.",
-        "The same figures are in comparison.json (comparison.schema.json says what is what), "
-        "classes.csv and pictures.csv.",
+        "The same figures are in comparison.json (comparison.schema.json says what is what), and "
+        "in classes.csv and pictures.csv (datapackage.json does).",
     ]
     return '<ul class="files">' + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"

@@ -308,8 +308,8 @@ def _write_method(report: Report) -> str:
         "Boundary IoU counts pixels within a width of a class's border; the edges of the picture "
         "and of ignored regions are no borders.",
         "Strips are nearest-neighbour samples of the full masks.",
-        "The same figures are in report.json (report.schema.json says what is what) and in the CSV "
-        "files beside this page.",
+        "The same figures are beside this page: in report.json (report.schema.json says what is "
+        "what) and in CSV files (datapackage.json does).",
     ]
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return f'<ul class="files">{items}</ul>'

@@ -4,9 +4,11 @@ A report's folder:
     index.html                the page, complete in itself
     report.json               every figure; report.schema.json says what is what
     classes.csv, sizes.csv, confusion.csv, pictures.csv, suspects.csv, reliability.csv, coverage.csv
+    datapackage.json          says what their columns are
     plots/*.svg               what the page shows
 
-A comparison's has index.html, comparison.json with its schema, classes.csv and pictures.csv.
+A comparison's has index.html, comparison.json with its schema, classes.csv and pictures.csv with
+theirs.
 """
 
 import time
