@@ -2,11 +2,11 @@
 
 import json
 import math
-import random
 import re
 import struct
 import zlib
 from collections.abc import Sequence
+from random import Random
 from typing import Any
 
 # Stand for what no JSON writer would write: see `dump_json`.
@@ -23,15 +23,15 @@ _INTEGERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000
 
 
 class Mutator:
-    """Changes seeds at random, the same way for the same seed.
+    """Changes seeds at random.
 
     Args:
-        seed: Of the changes.
+        random: Chooses; a seeded one, or Hypothesis's.
         tokens: Pieces that mean something to the reader.
     """
 
-    def __init__(self, seed: int, tokens: Sequence[bytes] = ()) -> None:
-        self.random = random.Random(seed)
+    def __init__(self, random: Random, tokens: Sequence[bytes] = ()) -> None:
+        self.random = random
         self.tokens = tokens
 
     def change_bytes(self, data: bytes, others: Sequence[bytes]) -> bytes:

@@ -21,6 +21,7 @@ import time
 import traceback
 from importlib import import_module
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from fuzz.target import Target
@@ -69,7 +70,7 @@ def fuzz(name: str, first: int, until: float, folder: Path, cpu_s: float, memory
     number = first
     while time.monotonic() < until or state["tried"] < LEAST_INPUTS:
         (folder / "current").write_text(str(number))
-        data = target.make_input(seeds, number)
+        data = target.make_input(seeds, Random(number))
         (folder / "input").write_bytes(data)
         _forget_peak()
         before = _peak()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from fuzz.mutator import Mutator
@@ -38,9 +39,9 @@ class Target:
     tokens: Sequence[bytes] = ()
     accepted: tuple[type[Exception], ...] = (SegnextError,)
 
-    def make_input(self, seeds: Sequence[Any], seed: int) -> bytes:
-        """Make the input of a number; the same every time."""
-        mutator = Mutator(seed, self.tokens)
+    def make_input(self, seeds: Sequence[Any], random: Random) -> bytes:
+        """Make an input by the choices of `random`."""
+        mutator = Mutator(random, self.tokens)
         start = mutator.random.choice(seeds)
         if self.encode is None:
             data = mutator.change_bytes(start, seeds)
