@@ -108,6 +108,22 @@ def test_a_step_is_repeatable_and_half_precision_is_close(data: ImageFolder) -> 
     assert learner.picture_names(0)[0].endswith(".png")
 
 
+def test_fp16_scales_the_loss_and_learns(data: ImageFolder) -> None:
+    start = build_learner(data, precision="fp32").learn(0, _batch(data)).loss
+    learner = build_learner(data, precision="fp16")
+    before = {name: value.clone() for name, value in learner.model.named_parameters()}
+    results = [learner.learn(step, _batch(data)) for step in range(4)]
+    assert learner.scaler.is_enabled()
+    assert learner.scaler.get_scale() > 1
+    assert all(result.finite for result in results)
+    assert results[0].loss == pytest.approx(start, rel=0.02)
+    assert any(not torch.equal(value, before[n]) for n, value in learner.model.named_parameters())
+
+
+def _batch(data: ImageFolder) -> Any:
+    return next(iter(build_learner(data).batches(0)))
+
+
 def test_smoothing_and_the_schedule_reach_the_step(data: ImageFolder) -> None:
     losses = []
     for smoothing in (0.0, 0.5):
