@@ -44,6 +44,7 @@ _SHORTER = {
     r"(?<=-m segnext train )roads|(?<=options=\()roads": f"roads {_SMALL_RUN}",
     r"--size 512x512": "--size 64x64",
     r"--seconds \d+": "--seconds 1 --only coco",
+    r"-max_total_time=\d+": "-max_total_time=2",
     r"--kills 200": "--kills 1 --steps 4 --pairs-every 0",
     r"--minutes 5 --clients 64": "--minutes 0.05 --clients 4",
     r"(--engine ray --workers) \d+": r"\1 2",

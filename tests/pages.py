@@ -3,15 +3,16 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMANDS, PYTHON = {"bash", "sh", "console"}, {"python"}
 
-# Stands before a block that is not run, with the reason; or that is a file, with its name.
-_EXCEPTION = re.compile(r"<!-- not run: (?P<text>[^>]+) -->\s*\Z")
-_FILE = re.compile(r"<!-- file: (?P<text>[^>]+) -->\s*\Z")
+# Stands before a block that is not run, with the reason; that needs a module; or that is a file.
+_COMMENT = re.compile(r"<!-- (?P<kind>not run|needs|file): (?P<text>[^>]+) -->\s*\Z")
+_KINDS = {"not run": "exception", "needs": "needs", "file": "file"}
 _BLOCK = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^ *```$", re.M | re.S)
 
 
@@ -25,6 +26,7 @@ class Block:
         language: What its fence says.
         code: Without the fences.
         exception: Why it is not run; empty if it is.
+        needs: A module without which it is not run; empty if it needs none.
         file: The name of the file that it is; empty if it is none.
     """
 
@@ -32,8 +34,9 @@ class Block:
     line: int
     language: str
     code: str
-    exception: str
-    file: str
+    exception: str = ""
+    needs: str = ""
+    file: str = ""
 
     def __str__(self) -> str:
         return f"{self.page.name}:{self.line}"
@@ -47,18 +50,16 @@ def read_blocks(page: Path) -> list[Block]:
 def _find_blocks(page: Path, text: str) -> Iterator[Block]:
     for match in _BLOCK.finditer(text):
         before = text[: match.start()]
-        exception, file = (_find_comment(kind, before) for kind in (_EXCEPTION, _FILE))
         code = re.sub(f"^{match['indent']}", "", match["code"], flags=re.MULTILINE)
-        yield Block(page, before.count("\n") + 1, match["language"], code, exception, file)
-
-
-def _find_comment(kind: re.Pattern[str], before: str) -> str:
-    found = kind.search(before)
-    return found["text"] if found else ""
+        comment = _COMMENT.search(before)
+        told = {_KINDS[comment["kind"]]: comment["text"]} if comment else {}
+        yield Block(page, before.count("\n") + 1, match["language"], code, **told)
 
 
 def is_run(block: Block) -> bool:
-    """Whether a block is code that is run: not excepted, and no file that another block uses."""
+    """Whether a block is code that is run here, and no file that another block uses."""
+    if block.needs and find_spec(block.needs) is None:
+        return False
     return block.language in COMMANDS | PYTHON and not (block.exception or block.file)
 
 

@@ -91,12 +91,14 @@ def test_an_exception_is_for_the_next_block_alone(tmp_path: Path) -> None:
         "```bash\ntwo \\\n  more  # why\n# only a comment\n```\n"
         "<!-- not run: hours -->\n```python\nthree\n```\n```text\nfour\n```\n"
         "<!-- file: five.sh -->\n```sh\nfive\n```\n"
+        "<!-- needs: no_such_module -->\n```sh\nsix\n```\n"
+        "<!-- needs: json -->\n```sh\nseven\n```\n"
     )
     blocks = read_blocks(page)
-    assert [block.exception for block in blocks] == ["needs a GPU", "", "hours", "", ""]
-    assert [block.file for block in blocks] == ["", "", "", "", "five.sh"]
-    assert [is_run(block) for block in blocks] == [False, True, False, False, False]
-    assert [block.line for block in blocks] == [2, 6, 12, 15, 19]
+    assert [block.exception for block in blocks] == ["needs a GPU", "", "hours", *[""] * 4]
+    assert [block.file for block in blocks] == [*[""] * 4, "five.sh", "", ""]
+    assert [is_run(block) for block in blocks] == [False, True, *[False] * 4, True]
+    assert [block.line for block in blocks] == [2, 6, 12, 15, 19, 23, 27]
     assert logical_lines(blocks[1].code) == ["two    more  # why"]
 
 

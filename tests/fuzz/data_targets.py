@@ -213,10 +213,12 @@ def _archives() -> list[bytes]:
     found = []
     for packing in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         file = io.BytesIO()
-        with zipfile.ZipFile(file, "w", packing) as archive:
+        with zipfile.ZipFile(file, "w") as archive:
             for index in range(2):
-                archive.writestr(f"images/{index}.png", _encode(".png"))
-                archive.writestr(f"masks/{index}.png", _encode(".png", ids(0, 1)))
+                for kind, pixels in (("images", PHOTO), ("masks", ids(0, 1))):
+                    # Not by its name, which would take the time of day along.
+                    about = zipfile.ZipInfo(f"{kind}/{index}.png")
+                    archive.writestr(about, _encode(".png", pixels), packing)
         found.append(file.getvalue())
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as tar:

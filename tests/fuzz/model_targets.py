@@ -116,20 +116,22 @@ def _safetensors(metadata: Callable[[Any], dict[str, str]], tree: Any) -> bytes:
     end = 0
     shapes = tree.get("shapes")
     for name, shape in shapes.items() if isinstance(shapes, dict) else ():
-        size = 4
-        try:
-            for side in shape:
-                size *= side
-            size = size if 0 <= size <= 1 << 22 else 4
-        except (OverflowError, TypeError):
-            size = 4
-        kind = "F32"
-        if str(name).endswith("num_batches_tracked"):
-            kind, size = "I64", 8
-        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [end, end + int(size)]}
-        end += int(size)
+        counter = str(name).endswith("num_batches_tracked")
+        kind, size = ("I64", 8) if counter else ("F32", _count_bytes(shape))
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [end, end + size]}
+        end += size
     text = encode_json(header)
     return len(text).to_bytes(8, "little") + text + bytes(min(end, 1 << 25))
+
+
+def _count_bytes(shape: Any) -> int:
+    """Return the size of a tensor of float32; of one number where the shape is none or large."""
+    size = 4
+    for side in shape if isinstance(shape, list) else ():
+        if not isinstance(side, int) or not 0 <= size * side <= 1 << 22:
+            return 4
+        size *= side
+    return size
 
 
 def _spec_metadata(tree: Any) -> dict[str, str]:
@@ -166,12 +168,12 @@ def _pickles() -> list[bytes]:
 
 def _zip_pickle(data: bytes) -> bytes:
     file = io.BytesIO()
+    content = {"data.pkl": data, "byteorder": b"little", "version": b"3\n"}
+    content |= {"data/0": bytes(24), "data/1": bytes(8)}  # the storages of `_pickles`
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("x/data.pkl", data)
-        archive.writestr("x/byteorder", "little")
-        for index, size in enumerate((24, 8)):  # of the storages of `_pickles`
-            archive.writestr(f"x/data/{index}", bytes(size))
-        archive.writestr("x/version", "3\n")
+        for name, part in content.items():
+            # Not by its name, which would take the time of day along.
+            archive.writestr(zipfile.ZipInfo(f"x/{name}"), part)
     return file.getvalue()
 
 

@@ -24,6 +24,7 @@ def check_cell(field: dict[str, Any], cell: str) -> None:
     limits = field.get("constraints", {})
     assert value >= limits.get("minimum", value), field
     assert value <= limits.get("maximum", value), field
+    assert value in limits.get("enum", [value]), field
 
 
 def test_tables_hold_the_figures() -> None:

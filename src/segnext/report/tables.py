@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from segnext.report.bootstrap import Interval
 from segnext.report.figures import Duel, Report
+from segnext.report.sizes import SIZES
 
 DESCRIPTION = "datapackage.json"
 _PROFILES = "https://datapackage.org/profiles/2.0"
@@ -30,6 +31,7 @@ class _Column:
         value: Of a row; `None` where it is undefined.
         least: The smallest value there can be.
         most: The largest.
+        among: All there can be.
     """
 
     name: str
@@ -38,9 +40,10 @@ class _Column:
     value: Callable[[Any], object]
     least: int | None = None
     most: int | None = None
+    among: tuple[str, ...] | None = None
 
     def describe(self) -> dict[str, Any]:
-        limits = {"minimum": self.least, "maximum": self.most}
+        limits = {"minimum": self.least, "maximum": self.most, "enum": self.among}
         constraints = {name: limit for name, limit in limits.items() if limit is not None}
         field = {"name": self.name, "type": self.kind, "description": self.about}
         return field | ({"constraints": constraints} if constraints else {})
@@ -159,7 +162,7 @@ def _boundary(place: int, width: int) -> _Column:
 def _tell_sizes(report: Report) -> _Table:
     columns = [
         _text("class", "Name; all for all of them.", lambda one: one.label or "all"),
-        _text("size", "small, medium or large.", lambda one: one.size),
+        _Column("size", "string", "By area.", lambda one: one.size, among=SIZES),
         _count("objects", "Connected parts of the truth.", lambda one: one.objects),
         _share("found", "How many are at least half right.", lambda one: one.found),
         _share("recall", "How many of their pixels are right.", lambda one: one.recall),
