@@ -100,6 +100,7 @@ class PageCode:
 
     def _adapt(self, code: str) -> str:
         code = code.replace(f"127.0.0.1:{_PAGES_PORT}", f"127.0.0.1:{self._port}")
+        code = code.replace("$FIRST_HOST:29500", f"127.0.0.1:{_free_port()}")
         code = code.replace("s3://bucket", Path.cwd().as_uri())
         code = code.replace("src:tests", f"{ROOT / 'src'}:{ROOT / 'tests'}")
         code = re.sub(r"(?<= )benchmarks/", f"{ROOT}/benchmarks/", code)
@@ -120,10 +121,11 @@ class PageCode:
         elif program == "make":
             _run_bash(line.replace("make", f"make --dry-run --directory {ROOT}", 1), where)
         elif program == "curl":
+            line = line.replace("curl", "curl --fail --silent --show-error", 1)
             _run_bash(line, where, SEGNEXT_TOKEN="of the server that was stopped")
         elif "--nnodes 2" in line:
             _forget_run(line)
-            _run_bash(f"{line} & {line} & wait -n && wait -n", where, FIRST_HOST="127.0.0.1")
+            _run_bash(f"{line} & {line} & wait -n && wait -n", where)
         else:
             _forget_run(line)
             _run_bash(line, where)

@@ -9,15 +9,18 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file
 from torch.utils.data import DataLoader
 
 from runs import lines, run, without_times
+from segnext.data.folder import FolderDataset
 from segnext.data.loader import Sample, SampleStream
 from segnext.data.watching import WorkerDiedError
 from segnext.errors import DataError, TrainingError
@@ -165,6 +168,31 @@ def test_a_hung_worker_is_named_and_replaced(
     assert hung.endswith(
         "which counts as hung (worker_hung): killed; the workers are started again"
     )
+
+
+def test_a_picture_that_validation_waits_for_is_named(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, read, named = listen(monkeypatch), FolderDataset.__getitem__, threading.Event()
+    late = sorted((scenes / "val" / "images").iterdir())[1]
+
+    def hear(_display: Display, text: str) -> None:
+        said.append(text)
+        named.set()
+
+    def read_late(self: FolderDataset, index: int) -> Any:
+        if self.path(index) == late and threading.current_thread() is not threading.main_thread():
+            assert named.wait(60)
+        return read(self, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderDataset, "__getitem__", read_late)
+        patch.setattr(Display, "say_own", hear)
+        run(scenes, tmp_path / "run", max_steps=2, worker_slow=0.05)
+    run(scenes, tmp_path / "straight", max_steps=2)
+    assert without_times(lines(tmp_path / "run")) == without_times(lines(tmp_path / "straight"))
+    (told,) = {text.partition(" for 0.")[0] for text in said if "validation has waited" in text}
+    assert told == f"step 2: validation has waited for {late}"
 
 
 def test_what_concerns_one_process_is_told_by_it(capsys: pytest.CaptureFixture[str]) -> None:

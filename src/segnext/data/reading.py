@@ -3,9 +3,11 @@
 Apart from `segnext.data.loader`, so that processes that only read pictures need not load torch.
 """
 
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -47,3 +49,26 @@ def read_ahead(
                 yield waiting.popleft()
         while waiting:
             yield waiting.popleft()
+
+
+def wait_for(
+    reading: "Future[_Read]",
+    *,
+    slow: float = math.inf,
+    on_slow: Callable[[float], None] = lambda _: None,
+) -> _Read:
+    """Return what was read, and say so while it takes long.
+
+    Args:
+        reading: From `read_ahead`.
+        slow: Seconds after which to say so, and again after twice that, four times...
+        on_slow: Called with the seconds waited for so far.
+
+    Raises:
+        Exception: What reading raised.
+    """
+    begin = time.monotonic()
+    while math.isfinite(slow) and not wait([reading], begin + slow - time.monotonic()).done:
+        on_slow(time.monotonic() - begin)
+        slow *= 2
+    return reading.result()

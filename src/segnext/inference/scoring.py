@@ -1,11 +1,13 @@
 """Models on a labelled split: every picture's mask against the truth, in one confusion matrix."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from segnext.classes import Mask
 from segnext.data.images import Image
-from segnext.data.reading import LabelledImages, read_ahead
+from segnext.data.reading import LabelledImages, read_ahead, wait_for
 from segnext.inference.labels_only import compute_labels
 from segnext.inference.logits import Network, PictureLogits, as_runners, compute_picture_logits
 from segnext.inference.masks import compute_mask
@@ -21,6 +23,8 @@ def score_images(
     *,
     indices: Sequence[int] | None = None,
     on_image: Callable[[int], None] = lambda _: None,
+    slow: float = math.inf,
+    on_slow: Callable[[int, float], None] = lambda _index, _seconds: None,
 ) -> ConfusionMatrix:
     """Predict pictures at their own size by the spec's protocol and count the pixels.
 
@@ -30,9 +34,19 @@ def score_images(
         images: The split; masks hold train ids of `spec.classes`.
         indices: Which pictures; every one if not given.
         on_image: Called with the number of pictures done after each.
+        slow: Seconds after which a picture takes long to read.
+        on_slow: Called with its index and the seconds it has been waited for, then and again after
+            twice that, four times...
     """
     return score_protocols(
-        models, spec, images, [spec.protocol], indices=indices, on_image=on_image
+        models,
+        spec,
+        images,
+        [spec.protocol],
+        indices=indices,
+        on_image=on_image,
+        slow=slow,
+        on_slow=on_slow,
     )[spec.protocol]
 
 
@@ -44,6 +58,8 @@ def score_protocols(
     *,
     indices: Sequence[int] | None = None,
     on_image: Callable[[int], None] = lambda _: None,
+    slow: float = math.inf,
+    on_slow: Callable[[int, float], None] = lambda _index, _seconds: None,
 ) -> dict[Protocol, ConfusionMatrix]:
     """Predict pictures by several protocols in one pass: each picture is read once.
 
@@ -54,6 +70,8 @@ def score_protocols(
         protocols: Which; one that is given twice is run once.
         indices: Which pictures; every one if not given.
         on_image: Called with the number of pictures done after each.
+        slow: As in `score_images`.
+        on_slow: As there.
 
     Returns:
         The confusion matrix of each protocol.
@@ -61,8 +79,8 @@ def score_protocols(
     labels, ignored = spec.classes.num_labels, spec.classes.ignore_index
     matrices = {protocol: ConfusionMatrix(labels, ignore_index=ignored) for protocol in protocols}
     chosen = range(len(images)) if indices is None else indices
-    for done, (_, reading) in enumerate(read_ahead(images.__getitem__, chosen), start=1):
-        item = reading.result()
+    for done, (index, reading) in enumerate(read_ahead(images.__getitem__, chosen), start=1):
+        item = wait_for(reading, slow=slow, on_slow=partial(on_slow, index))
         masks = _predict(models, item["image"], spec.normalization, list(matrices))
         for protocol, mask in masks.items():
             matrices[protocol].update(item["mask"], mask)

@@ -94,7 +94,7 @@ class TrainConfig(BaseModel):
         seed: Of weights, sample order, augmentation, drop path and first bases.
         num_workers: Processes that read ahead, for each training process.
         worker_slow: Seconds without a batch (`30`, `2m`) after which the one of them that is slow
-            is named.
+            is named; in validation, the picture.
         worker_hung: After which it counts as hung: it is killed, and reading starts again.
         validate_every: Steps between validations.
         checkpoint_every: Most seconds between two checkpoints.

@@ -163,7 +163,21 @@ class Trainer(Loop):
     ) -> Metrics:
         """Score pictures of a split, each process its share of them."""
         share = [indices[place] for place in self.processes.share(len(indices))]
-        matrix = score_images(model, self.spec, data, indices=share)
+
+        def tell(index: int, seconds: float) -> None:
+            self.display.say_own(
+                f"step {self.progress.step}: validation has waited for {data.path(index)} for "
+                f"{seconds:.3g} s; the storage or the network may be slow"
+            )
+
+        matrix = score_images(
+            model,
+            self.spec,
+            data,
+            indices=share,
+            slow=self.recipe.worker_slow,
+            on_slow=tell,
+        )
         counts = torch.from_numpy(matrix.counts).to(self.learner.device)
         return compute_metrics(self.processes.sum(counts).cpu().numpy())
 
