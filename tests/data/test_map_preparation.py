@@ -160,6 +160,8 @@ def test_what_cannot_be_prepared(files: Path, tmp_path: Path) -> None:
         prepare(files, tmp_path / "out", MapRules(32, classes=("a",)))
     with pytest.raises(UsageError, match="a block of 32 px is smaller than its windows of 64 px"):
         MapRules(64, 32)
+    with pytest.raises(DataError, match=r"one block, .* --window \(now 512 px\) or --block"):
+        prepare(files, tmp_path / "out", MapRules(512))
     with pytest.raises(DataError, match="no such file or folder of labels"):
         prepare(files, tmp_path / "out", RULES, "nothing.gpkg")
     assert not (tmp_path / "out").exists()

@@ -326,7 +326,18 @@ def _count(raster: Raster, labels: MapLabels, place: Patch) -> dict[int, int]:
 
 
 def _split(planned: Sequence[PlannedWindow], rules: MapRules) -> dict[str, str]:
-    """Return the split of each block."""
+    """Return the split of each block.
+
+    Raises:
+        DataError: There is one block alone.
+    """
+    if len({plan.block for plan in planned}) == 1:
+        msg = (
+            f"{planned[0].name}: all labelled windows lie in one block, which cannot be split into "
+            f"train and val; give a smaller --window (now {rules.window} px) or --block, or more "
+            f"maps"
+        )
+        raise DataError(msg)
     items = [Item(plan.name, Path(plan.name), None, plan.block) for plan in planned]
     splits = split_by_hash(items, seed=rules.seed, shares=rules.shares)
     return {item.group: split for split, part in splits.items() for item in part}
