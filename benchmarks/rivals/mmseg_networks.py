@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from networks import FIRST_BASES, fill
+from lively_weights import FIRST_BASES, fill
 from torch import Tensor, nn
 
 RANKS = {"tiny": 16, "small": 16, "base": 64}

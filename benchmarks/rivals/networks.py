@@ -11,10 +11,8 @@ a file, ours read that file. The first bases of the decomposition belong to them
 from pathlib import Path
 
 import torch
+from lively_weights import FIRST_BASES, SEED, fill
 from torch import Tensor, nn
-
-SEED = 20220918
-FIRST_BASES = "decode_head.hamburger.ham.bases"
 
 
 def build_network(name: str, classes: int, weights: Path) -> nn.Module:
@@ -126,27 +124,3 @@ def build_smp(size: str, classes: int) -> nn.Module:
     if size == "unet-resnet34":
         return smp.Unet("resnet34", encoder_weights=None, classes=classes)
     return smp.Segformer("mit_b2", encoder_weights=None, classes=classes)
-
-
-@torch.no_grad()
-def fill(network: nn.Module) -> None:
-    """Give a SegNeXt, of either side, statistics and scales as a trained one could have them.
-
-    Freshly built, batch normalisation does nothing and layer scale all but closes the blocks:
-    rewrites that are wrong would then look right.
-    """
-    generator = torch.Generator().manual_seed(SEED)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d | nn.GroupNorm | nn.LayerNorm):
-            module.weight.uniform_(0.5, 1.5, generator=generator)
-            module.bias.normal_(0, 0.1, generator=generator)
-        elif isinstance(module, nn.Conv2d) and module.bias is not None:
-            module.bias.normal_(0, 0.05, generator=generator)
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1, generator=generator)
-            module.running_var.uniform_(0.5, 1.5, generator=generator)
-    for name, parameter in network.named_parameters():
-        if "scale" in name.rpartition(".")[2]:
-            parameter.uniform_(0.05, 0.3, generator=generator)
-        elif name.endswith(("conv_seg.weight", "classifier.weight")):
-            parameter.normal_(0, 0.1, generator=generator)
