@@ -42,6 +42,8 @@ _NAMES = {
 _SHORTER = {
     r"(--nproc-per-node|--num_processes) \d+": r"\1 2",
     r"(?<=-m segnext train )roads|(?<=options=\()roads": f"roads {_SMALL_RUN}",
+    r"--backends all": "--backends eager,folded,openvino",
+    r"--seeds 0,1": "--seeds 0",
     r"--size 512x512": "--size 64x64",
     r"--seconds \d+": "--seconds 1 --only coco",
     r"-max_total_time=\d+": "-max_total_time=2",

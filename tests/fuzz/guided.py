@@ -17,7 +17,7 @@ def main() -> None:
     """Fuzz the target that the first argument names."""
     name, *options = sys.argv[1:]
     with atheris.instrument_imports(include=["segnext"]):
-        from fuzz.run import MOST_CPU_S, find_target
+        from fuzz.run import MOST_CPU_S, find_target, limit_addresses
 
         target = find_target(name)
     with tempfile.TemporaryDirectory() as scratch:
@@ -28,7 +28,9 @@ def main() -> None:
         encode = target.encode or bytes
         for number, seed in enumerate(target.seeds()):
             (corpus / str(number)).write_bytes(encode(seed))
-        limits = [f"-timeout={MOST_CPU_S:.0f}", "-rss_limit_mb=2048"]
+        # Its own limit of memory counts what the process that started this one once held.
+        limits = [f"-timeout={MOST_CPU_S:.0f}", "-rss_limit_mb=0"]
+        limit_addresses()
 
         def read(data: bytes) -> None:
             target.try_input(folder, data)

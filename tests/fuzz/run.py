@@ -99,6 +99,11 @@ def _limit() -> None:
     """Let the system end this process where a reader hangs in C, and refuse absurd amounts."""
     faulthandler.enable()
     faulthandler.register(signal.SIGPROF, chain=True)
+    limit_addresses()
+
+
+def limit_addresses() -> None:
+    """Let what takes absurd amounts of memory fail."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + MOST_ADDRESSES
     resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
