@@ -9,6 +9,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
 
+# Where it is set, every process that a test starts would compile torch anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test slow docs lint format clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
