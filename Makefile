@@ -2,6 +2,7 @@
 # make test   install, run the test suite
 # make slow   install, run the tests that compile, train in several processes or kill them
 # make docs   install, build the documentation into site/ (a warning is an error), run its code
+# make mobile install ExecuTorch as well, run what needs it
 # make lint   install, run ruff, mypy and codespell
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ DEMO ?= demo
 # Where it is set, every process that a test starts would compile torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test slow docs lint format clean
+.PHONY: demo test slow docs mobile lint format clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -43,6 +44,13 @@ docs: $(VENV)/installed
 	$(BIN)/mkdocs build --quiet --strict
 	$(BIN)/python -m pytest -n 2 -m docs
 	@echo "open site/index.html"
+
+# Apart from the others: transformers then imports torchao with every model, whose sources warn
+# when they are compiled, which pip does here.
+mobile: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[mobile]"
+	$(BIN)/python -m pytest -n 2 tests/deploy/test_formats.py tests/test_documentation.py \
+	  -k "executorch or code_runs and export"
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
