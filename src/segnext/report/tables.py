@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from segnext.report.bootstrap import Interval
+from segnext.report.confidences import Calibration
 from segnext.report.figures import Duel, Report
 from segnext.report.sizes import SIZES
 
@@ -95,30 +96,7 @@ def write_report_tables(report: Report) -> dict[str, bytes]:
         _tell_suspects(report),
     ]
     if report.calibration is not None:
-        tables += [
-            _Table(
-                "reliability",
-                "Pixels by the confidence of their labels.",
-                [
-                    _share("low", "Confidence that the bin begins at.", lambda one: one.low),
-                    _share("high", "Confidence that it ends at.", lambda one: one.high),
-                    _count("pixels", "Counted pixels in it.", lambda one: one.pixels),
-                    _share("confidence", "Their mean.", lambda one: one.confidence),
-                    _share("accuracy", "How many of them are right.", lambda one: one.accuracy),
-                ],
-                report.calibration.reliability,
-            ),
-            _Table(
-                "coverage",
-                "What is right if only the surest pixels are kept.",
-                [
-                    _share("confidence", "Least that is kept.", lambda one: one.confidence),
-                    _share("coverage", "How many pixels are kept.", lambda one: one.coverage),
-                    _share("accuracy", "How many of those are right.", lambda one: one.accuracy),
-                ],
-                report.calibration.coverage,
-            ),
-        ]
+        tables += [_tell_reliability(report.calibration), _tell_coverage(report.calibration)]
     return _write("segnext-report", "What a score is made of.", tables)
 
 
@@ -212,6 +190,28 @@ def _tell_suspects(report: Report) -> _Table:
     ]
     about = "Regions where a confident model disagrees with the truth, the largest first."
     return _Table("suspects", about, columns, report.suspects)
+
+
+def _tell_reliability(calibration: Calibration) -> _Table:
+    columns = [
+        _share("low", "Confidence that the bin begins at.", lambda one: one.low),
+        _share("high", "Confidence that it ends at.", lambda one: one.high),
+        _count("pixels", "Counted pixels in it.", lambda one: one.pixels),
+        _share("confidence", "Their mean.", lambda one: one.confidence),
+        _share("accuracy", "How many of them are right.", lambda one: one.accuracy),
+    ]
+    about = "Pixels by the confidence of their labels."
+    return _Table("reliability", about, columns, calibration.reliability)
+
+
+def _tell_coverage(calibration: Calibration) -> _Table:
+    columns = [
+        _share("confidence", "Least that is kept.", lambda one: one.confidence),
+        _share("coverage", "How many pixels are kept.", lambda one: one.coverage),
+        _share("accuracy", "How many of those are right.", lambda one: one.accuracy),
+    ]
+    about = "What is right if only the surest pixels are kept."
+    return _Table("coverage", about, columns, calibration.coverage)
 
 
 def _side(place: int, side: str) -> _Column:
