@@ -1,4 +1,4 @@
-# A server for one model, on CPUs. Untested: no engine runs where this was written.
+# A server for one model, on CPUs. `make serving` builds it and asks it for masks.
 #   docker build -t segnext .
 # PyTorch's own index has wheels without CUDA, which are a tenth as large; pip install's page of
 # PyTorch names it:
@@ -10,7 +10,8 @@ RUN python -m venv /opt/segnext
 WORKDIR /source
 COPY pyproject.toml constraints.txt README.md LICENSE NOTICE ./
 COPY src ./src
-RUN /opt/segnext/bin/pip install -c constraints.txt ".[serve,openvino]"
+# Not the extra openvino, which brings what int8 needs.
+RUN /opt/segnext/bin/pip install -c constraints.txt ".[serve]" openvino
 
 FROM python:3.12-slim
 # An id without a name on the host, and no home: nothing is ever written.

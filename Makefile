@@ -3,6 +3,7 @@
 # make slow   install, run the tests that compile, train in several processes or kill them
 # make docs   install, build the documentation into site/ (a warning is an error), run its code
 # make mobile install ExecuTorch as well, run what needs it
+# make serving install, serve from the Docker image and behind nginx; needs both
 # make lint   install, run ruff, mypy and codespell
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ DEMO ?= demo
 # Where it is set, every process that a test starts would compile torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test slow docs mobile lint format clean
+.PHONY: demo test slow docs mobile serving lint format clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -35,7 +36,7 @@ demo: $(VENV)/installed
 	@echo "overlays of new pictures: $(DEMO)/predictions/overlays"
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -n 2 -m "not slow and not docs"
+	$(BIN)/python -m pytest -n 2 -m "not slow and not docs and not serving"
 
 slow: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2 -m slow
@@ -51,6 +52,9 @@ mobile: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[mobile]"
 	$(BIN)/python -m pytest -n 2 tests/deploy/test_formats.py tests/test_documentation.py \
 	  -k "executorch or code_runs and export"
+
+serving: $(VENV)/installed
+	$(BIN)/python -m pytest -m serving
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -7,8 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
-import tomllib
+import venv
 from os import environ, killpg, pathsep
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from urllib.request import urlopen
 import pytest
 from typer.testing import CliRunner
 
-from pages import PYTHON, ROOT, Block, logical_lines
+from page_yaml import run_yaml
+from pages import PYTHON, ROOT, YAML, Block, logical_lines
 from segnext.cli.main import app
 
 _PAGES_PORT = 8000
@@ -38,10 +40,15 @@ _NAMES = {
     "camera:0": "drive.mp4",
     "rtsp://10.0.0.7/stream": "stream.mp4",
 }
+# Where jobs of a cluster find their files.
+_MOUNTS = {"/shared/": "shared/", "/runs/": "runs-of-jobs/", "/(data|weights|scripts)/": ""}
 # Patterns of what takes long, and what is written instead.
 _SHORTER = {
     r"(--nproc-per-node|--num_processes) \d+": r"\1 2",
-    r"(?<=-m segnext train )roads|(?<=options=\()roads": f"roads {_SMALL_RUN}",
+    r"(?<=-m segnext train )roads|(?<=options=\()roads|(?<=WHAT=\")/data/roads": (
+        f"roads {_SMALL_RUN}"
+    ),
+    r"--budget 12h": _SMALL_RUN,
     r"--backends all": "--backends eager,folded,openvino",
     r"--seeds 0,1": "--seeds 0",
     r"--size 512x512": "--size 64x64",
@@ -62,14 +69,24 @@ _SMALLER = {
 }
 # Of a script that is a file, by the name that its first comment gives it.
 _ARGUMENTS = {"train.sh": f"runs/again roads {_SMALL_RUN}"}
+# What jobs of a cluster are told; the programs that stand for a cluster's are in a folder.
+_JOB = {
+    "JOB_COMPLETION_INDEX": "3",
+    "SLURM_ARRAY_TASK_ID": "3",
+    "SLURM_CPUS_PER_TASK": "1",
+    "SLURM_JOB_ID": "7",
+    "SLURM_JOB_NODELIST": "here",
+}
+_STAND_INS = ROOT / "tests" / "page_programs"
 
 
 class PageCode:
     """Runs the blocks of one page in the current folder, one after the other.
 
     Commands of segnext run in this process, or where they need one of their own, in another. What
-    pip would install is only looked up, and what make would do only listed. A block of anything
-    but commands is a script of bash.
+    pip installs goes into an environment of its own, beside what the tests have already. What make
+    does is done by CI itself, beside the pages. A block of anything but commands is a script of
+    bash.
 
     Attributes:
         names: What blocks of Python defined.
@@ -82,6 +99,11 @@ class PageCode:
 
     def run(self, block: Block) -> None:
         """Run a block that `is_run`, or fail and say where."""
+        if block.language in YAML:
+            run_yaml(
+                block.code, str(block), lambda line, where: _run_bash(self._adapt(line), where)
+            )
+            return
         code = self._adapt(block.code)
         if block.language in PYTHON:
             exec(compile("\n" * block.line + code, str(block), "exec"), self.names)
@@ -102,12 +124,14 @@ class PageCode:
 
     def _adapt(self, code: str) -> str:
         code = code.replace(f"127.0.0.1:{_PAGES_PORT}", f"127.0.0.1:{self._port}")
-        code = code.replace("$FIRST_HOST:29500", f"127.0.0.1:{_free_port()}")
+        code = re.sub(r"\$(FIRST_)?HOST:29500", f"127.0.0.1:{_free_port()}", code)
         code = code.replace("s3://bucket", Path.cwd().as_uri())
         code = code.replace("src:tests", f"{ROOT / 'src'}:{ROOT / 'tests'}")
         code = re.sub(r"(?<= )benchmarks/", f"{ROOT}/benchmarks/", code)
         for written, shorter in _SHORTER.items():
             code = re.sub(written, shorter, code)
+        for mount, folder in _MOUNTS.items():
+            code = re.sub(rf"(?<![\w/.]){mount}", folder, code)
         for name, file in _NAMES.items():
             code = re.sub(rf"(?<!\S){re.escape(name)}(?!\S)", file, code)
         return code
@@ -119,9 +143,9 @@ class PageCode:
         elif program == "segnext" and "--engine ray" not in line:
             _run_segnext(shlex.split(line, comments=True)[1:], where)
         elif program == "pip":
-            _check_pip(shlex.split(line, comments=True)[1:], where)
+            _run_pip(line, where)
         elif program == "make":
-            _run_bash(line.replace("make", f"make --dry-run --directory {ROOT}", 1), where)
+            _check_make(shlex.split(line, comments=True)[1:], where)
         elif program == "curl":
             line = line.replace("curl", "curl --fail --silent --show-error", 1)
             _run_bash(line, where, SEGNEXT_TOKEN="of the server that was stopped")
@@ -177,15 +201,23 @@ def _expand(word: str) -> list[str]:
     return sorted(map(str, Path().glob(word))) if "*" in word else [word]
 
 
-def _check_pip(words: list[str], where: str) -> None:
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for word in words:
-        for extra in re.findall(r"\[(.*)\]", word):
-            unknown = {*extra.split(",")} - {*declared["optional-dependencies"]}
-            assert not unknown, f"{where}: no extra {unknown}"
-    options = [word for word in words if word.startswith("-")]
-    assert {*options} <= {"install", "-c", "-e"}, where
-    assert "-c" not in words or (ROOT / words[words.index("-c") + 1]).exists(), where
+def _run_pip(line: str, where: str) -> None:
+    """Install into an environment that has what the tests have, so that nothing is fetched."""
+    folder = Path("environment").absolute()
+    if not folder.exists():
+        venv.create(folder, symlinks=True)
+        installed = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
+        (installed / "tests.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    options = "--no-index --no-build-isolation --disable-pip-version-check --quiet"
+    line = line.replace("pip install", f"{folder}/bin/python -m pip install {options}", 1)
+    said = _run_bash(f"cd {ROOT}; {line}; {folder}/bin/segnext --version", where)
+    assert "does not provide the extra" not in said, f"{where}\n{said}"
+
+
+def _check_make(targets: list[str], where: str) -> None:
+    steps = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for target in targets:
+        assert re.search(rf"^.*\bmake\b.* {target}$", steps, re.MULTILINE), f"{where}: not in CI"
 
 
 def _run_script(code: str, where: str) -> None:
@@ -206,7 +238,8 @@ def _forget_run(line: str) -> None:
         shutil.rmtree(out[1], ignore_errors=True)
 
 
-def _run_bash(code: str, where: str, **variables: str) -> None:
+def _run_bash(code: str, where: str, **variables: str) -> str:
+    """Run commands until one fails; return what they said."""
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", code],
         env=_environment() | variables,
@@ -215,12 +248,14 @@ def _run_bash(code: str, where: str, **variables: str) -> None:
         timeout=_LONGEST_S,
         check=False,
     )
-    assert done.returncode == 0, f"{where}\n{done.stdout}\n{done.stderr}"
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, f"{where}\n{said}"
+    return said
 
 
 def _environment() -> dict[str, str]:
-    path = f"{Path(sys.executable).parent}{pathsep}{environ.get('PATH', '')}"
-    return {**environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+    path = [str(_STAND_INS), str(Path(sys.executable).parent), environ.get("PATH", "")]
+    return {**environ, **_JOB, "PATH": pathsep.join(path), "OMP_NUM_THREADS": "1"}
 
 
 def _free_port() -> int:

@@ -83,6 +83,9 @@ def make_files(folder: Path, weights: Path) -> Path:
     write_squares(folder / "fields.gpkg", 304, 424)
     write_color_photos(folder / "imagenet", train=4, val=2)
     write_classifier(folder / "classifier.safetensors")
+    (folder / "shared").mkdir()
+    shutil.copy(weights, folder / "shared" / "best.safetensors")
+    shutil.copytree(folder / "photos", folder / "shared" / "photos")
     return folder
 
 

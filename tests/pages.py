@@ -8,11 +8,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-COMMANDS, PYTHON = {"bash", "sh", "console"}, {"python"}
+COMMANDS, PYTHON, YAML = {"bash", "sh", "console"}, {"python"}, {"yaml"}
+# What blocks of the page about serving need: no modules, so they are run by tests of their own.
+DOCKER, PROXY = "an engine of Docker", "nginx"
 
-# Stands before a block that is not run, with the reason; that needs a module; or that is a file.
-_COMMENT = re.compile(r"<!-- (?P<kind>not run|needs|file): (?P<text>[^>]+) -->\s*\Z")
-_KINDS = {"not run": "exception", "needs": "needs", "file": "file"}
+# Stands before a block that needs a module or a program, or that is a file.
+_COMMENT = re.compile(r"<!-- (?P<kind>needs|file): (?P<text>[^>]+) -->\s*\Z")
 _BLOCK = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^ *```$", re.M | re.S)
 
 
@@ -25,8 +26,7 @@ class Block:
         line: Of its fence, from 1.
         language: What its fence says.
         code: Without the fences.
-        exception: Why it is not run; empty if it is.
-        needs: A module without which it is not run; empty if it needs none.
+        needs: A module without which it is not run, or a program; empty if it needs none.
         file: The name of the file that it is; empty if it is none.
     """
 
@@ -34,7 +34,6 @@ class Block:
     line: int
     language: str
     code: str
-    exception: str = ""
     needs: str = ""
     file: str = ""
 
@@ -52,7 +51,7 @@ def _find_blocks(page: Path, text: str) -> Iterator[Block]:
         before = text[: match.start()]
         code = re.sub(f"^{match['indent']}", "", match["code"], flags=re.MULTILINE)
         comment = _COMMENT.search(before)
-        told = {_KINDS[comment["kind"]]: comment["text"]} if comment else {}
+        told = {comment["kind"]: comment["text"]} if comment else {}
         yield Block(page, before.count("\n") + 1, match["language"], code, **told)
 
 
@@ -60,7 +59,7 @@ def is_run(block: Block) -> bool:
     """Whether a block is code that is run here, and no file that another block uses."""
     if block.needs and find_spec(block.needs) is None:
         return False
-    return block.language in COMMANDS | PYTHON and not (block.exception or block.file)
+    return block.language in COMMANDS | PYTHON | YAML and not block.file
 
 
 def logical_lines(code: str) -> list[str]:
