@@ -51,6 +51,8 @@ _SHORTER = {
     r"--budget 12h": _SMALL_RUN,
     r"--backends all": "--backends eager,folded,openvino",
     r"--seeds 0,1": "--seeds 0",
+    r"(?<=compare mine.yaml)": " --seeds 0",
+    r"(?m)^segnext benchmark(?= +#)": "segnext benchmark segnext_tiny segformer_b0",
     r"--size 512x512": "--size 64x64",
     r"--seconds \d+": "--seconds 1 --only coco",
     r"-max_total_time=\d+": "-max_total_time=2",

@@ -9,7 +9,7 @@ from known_layouts import write_ade20k
 from pictures import ids, save_pairs, save_picture
 from stored_shards import shard_bytes
 
-COCO_CLASSES = ("car", "bus", "sky")
+COCO_CLASSES = ("car", "bus", "sky", "road")
 
 
 def _write_folders(root: Path) -> None:
@@ -21,8 +21,8 @@ def _write_folders(root: Path) -> None:
 def _write_coco(root: Path) -> None:
     categories = [{"id": number, "name": name} for number, name in enumerate(COCO_CLASSES, 1)]
     shapes = [
-        annotation(1, number, [box(8 * number, 2, 8 * number + 4, 9)], id=number)
-        for number in range(1, 4)
+        annotation(1, number, [box(6 * number, 2, 6 * number + 4, 9)], id=number)
+        for number in range(1, 5)
     ]
     for split in ("train", "val"):
         path = root / "annotations" / f"instances_{split}2017.json"
