@@ -54,7 +54,7 @@ mobile: $(VENV)/installed
 	  -k "executorch or code_runs and export"
 
 serving: $(VENV)/installed
-	$(BIN)/python -m pytest -m serving
+	$(BIN)/python -m pytest tests/test_serving_page.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
