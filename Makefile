@@ -10,6 +10,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
+# Long tests come where they fall: a process that has none left takes from the other.
+PARALLEL := -n 2 --dist worksteal
 
 # Where it is set, every process that a test starts would compile torch anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,14 +38,14 @@ demo: $(VENV)/installed
 	@echo "overlays of new pictures: $(DEMO)/predictions/overlays"
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -n 2 -m "not slow and not docs and not serving"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not docs and not serving"
 
 slow: $(VENV)/installed
-	$(BIN)/python -m pytest -n 2 -m slow
+	$(BIN)/python -m pytest $(PARALLEL) -m slow
 
 docs: $(VENV)/installed
 	$(BIN)/mkdocs build --quiet --strict
-	$(BIN)/python -m pytest -n 2 -m docs
+	SITE=site $(BIN)/python -m pytest $(PARALLEL) -m docs
 	@echo "open site/index.html"
 
 # Apart from the others: transformers then imports torchao with every model, whose sources warn

@@ -58,7 +58,7 @@ _SHORTER = {
     r"-max_total_time=\d+": "-max_total_time=2",
     r"--kills 200": "--kills 1 --steps 4 --pairs-every 0",
     r"--minutes 5 --clients 64": "--minutes 0.05 --clients 4",
-    r"(?<=resume.py)": " --rounds 1 --steps 10,1000 --workers 0",
+    r"(?<=resume.py)": " --rounds 1 --steps 1000 --workers 0",
     r"(--engine ray --workers) \d+": r"\1 2",
 }
 # Further words of a command, so that it takes a second; where both are given, the last one holds.
