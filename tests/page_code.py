@@ -4,7 +4,6 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -13,65 +12,18 @@ import venv
 from os import environ, killpg, pathsep
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from typer.testing import CliRunner
 
+from page_shortcuts import ARGUMENTS, shorten_code, shorten_words
 from page_yaml import run_yaml
 from pages import PYTHON, ROOT, YAML, Block, logical_lines
 from segnext.cli.main import app
+from servers import free_port, is_ready
 
 _PAGES_PORT = 8000
 _LONGEST_S = 240
-_SMALL_RUN = (
-    "--max-steps 1 --batch-size 4 --crop 64x64 --model segnext_tiny --init none --workers 0"
-    " --no-report --device cpu"
-)
-# What pages call the files that readers have; cameras, streams and storage are files here.
-_NAMES = {
-    "WEIGHTS": "best.safetensors",
-    "OTHERS": "old.safetensors",
-    "DATA": "roads",
-    "PHOTOS": "photos",
-    "RUN": "runs/roads",
-    "ADE.zip": "ADEChallengeData2016.zip",
-    "camera:0": "drive.mp4",
-    "rtsp://10.0.0.7/stream": "stream.mp4",
-}
-# Where jobs of a cluster find their files.
-_MOUNTS = {"/shared/": "shared/", "/runs/": "runs-of-jobs/", "/(data|weights|scripts)/": ""}
-# Patterns of what takes long, and what is written instead.
-_SHORTER = {
-    r"(--nproc-per-node|--num_processes) \d+": r"\1 2",
-    r"(?<=-m segnext train )roads|(?<=options=\()roads|(?<=WHAT=\")/data/roads": (
-        f"roads {_SMALL_RUN}"
-    ),
-    r"--budget 12h": _SMALL_RUN,
-    r"--backends all": "--backends eager,folded,openvino",
-    r"--seeds 0,1": "--seeds 0",
-    r"(?<=compare mine.yaml)": " --seeds 0",
-    r"(?m)^segnext benchmark(?= +#)": "segnext benchmark segnext_tiny segformer_b0",
-    r"--size 512x512": "--size 64x64",
-    r"--seconds \d+": "--seconds 1 --only coco",
-    r"-max_total_time=\d+": "-max_total_time=2",
-    r"--kills 200": "--kills 1 --steps 4 --pairs-every 0",
-    r"--minutes 5 --clients 64": "--minutes 0.05 --clients 4",
-    r"(?<=resume.py)": " --rounds 1 --steps 1000 --workers 0",
-    r"(--engine ray --workers) \d+": r"\1 2",
-}
-# Further words of a command, so that it takes a second; where both are given, the last one holds.
-_SMALLER = {
-    ("data", "synthetic"): ["--train", "6", "--val", "2", "--test", "2", "--size", "96x64"],
-    ("data", "prepare"): ["--workers", "1"],
-    ("data", "maps"): ["--window", "50", "--block", "100"],
-    ("benchmark",): ["--rounds", "1", "--sizes", "64x64", "--no-memory", "--threads", "1"],
-    ("predict",): ["--threads", "1"],
-    ("evaluate",): ["--threads", "1"],
-}
-# Of a script that is a file, by the name that its first comment gives it.
-_ARGUMENTS = {"train.sh": f"runs/again roads {_SMALL_RUN}"}
 # What jobs of a cluster are told; the programs that stand for a cluster's are in a folder.
 _JOB = {
     "JOB_COMPLETION_INDEX": "3",
@@ -98,7 +50,7 @@ class PageCode:
     def __init__(self, page: Path) -> None:
         self.names: dict[str, Any] = {"__name__": page.name}
         self._server: subprocess.Popen[bytes] | None = None
-        self._port = _free_port()
+        self._port = free_port()
 
     def run(self, block: Block) -> None:
         """Run a block that `is_run`, or fail and say where."""
@@ -127,17 +79,11 @@ class PageCode:
 
     def _adapt(self, code: str) -> str:
         code = code.replace(f"127.0.0.1:{_PAGES_PORT}", f"127.0.0.1:{self._port}")
-        code = re.sub(r"\$(FIRST_)?HOST:29500", f"127.0.0.1:{_free_port()}", code)
+        code = re.sub(r"\$(FIRST_)?HOST:29500", f"127.0.0.1:{free_port()}", code)
         code = code.replace("s3://bucket", Path.cwd().as_uri())
         code = code.replace("src:tests", f"{ROOT / 'src'}:{ROOT / 'tests'}")
         code = re.sub(r"(?<= )benchmarks/", f"{ROOT}/benchmarks/", code)
-        for written, shorter in _SHORTER.items():
-            code = re.sub(written, shorter, code)
-        for mount, folder in _MOUNTS.items():
-            code = re.sub(rf"(?<![\w/.]){mount}", folder, code)
-        for name, file in _NAMES.items():
-            code = re.sub(rf"(?<!\S){re.escape(name)}(?!\S)", file, code)
-        return code
+        return shorten_code(code)
 
     def _run_command(self, line: str, where: str) -> None:
         program = _program(line)
@@ -161,7 +107,7 @@ class PageCode:
 
     def _serve(self, line: str, where: str) -> None:
         """Start a server; the page's first stays, for the requests to it."""
-        port = self._port if self._server is None else _free_port()
+        port = self._port if self._server is None else free_port()
         command = re.sub(r"\s#.*", "", line) + f" --port {port}"
         server = subprocess.Popen(
             ["bash", "-c", command],
@@ -170,7 +116,7 @@ class PageCode:
             start_new_session=True,
         )
         until = time.monotonic() + _LONGEST_S
-        while not _is_ready(port):
+        while not is_ready(port):
             if server.poll() is not None or time.monotonic() > until:
                 said = _end(server)
                 pytest.fail(f"{where}\nis not ready\n{said}")
@@ -191,10 +137,7 @@ def _program(line: str) -> str:
 
 def _run_segnext(words: list[str], where: str) -> None:
     words = [one for word in words for one in _expand(word)]
-    for command, further in _SMALLER.items():
-        if tuple(words[: len(command)]) == command:
-            words = [*words, *further]
-    result = CliRunner().invoke(app, words)
+    result = CliRunner().invoke(app, shorten_words(words))
     if result.exit_code:
         pytest.fail(f"{where}\n{result.output}\n{result.exception!r}")
 
@@ -231,7 +174,7 @@ def _run_script(code: str, where: str) -> None:
         return
     Path(named[1]).write_text(code, encoding="utf-8")
     for _ in range(2):
-        _run_bash(f"sh {named[1]} {_ARGUMENTS[named[1]]}", where)
+        _run_bash(f"sh {named[1]} {ARGUMENTS[named[1]]}", where)
 
 
 def _forget_run(line: str) -> None:
@@ -259,20 +202,6 @@ def _run_bash(code: str, where: str, **variables: str) -> str:
 def _environment() -> dict[str, str]:
     path = [str(_STAND_INS), str(Path(sys.executable).parent), environ.get("PATH", "")]
     return {**environ, **_JOB, "PATH": pathsep.join(path), "OMP_NUM_THREADS": "1"}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _is_ready(port: int) -> bool:
-    try:
-        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
-            return True
-    except (URLError, TimeoutError, ConnectionError):
-        return False
 
 
 def _end(server: subprocess.Popen[bytes]) -> str:

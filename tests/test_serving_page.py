@@ -5,14 +5,13 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import numpy as np
@@ -23,6 +22,7 @@ from PIL import Image
 from pages import DOCKER, PROXY, ROOT, Block, logical_lines, read_blocks
 from segnext.data.synthetic import draw_scene
 from segnext.predict import Predictor
+from servers import free_port, is_ready
 
 pytestmark = pytest.mark.serving
 
@@ -72,7 +72,7 @@ def serving(words: list[str], folder: Path, port: int) -> Iterator[None]:
     )
     try:
         until = time.monotonic() + 180
-        while not _is_ready(port):
+        while not is_ready(port):
             if process.poll() is not None or time.monotonic() > until:
                 _interrupt(process)
                 pytest.fail(process.communicate(timeout=120)[0])
@@ -86,14 +86,6 @@ def serving(words: list[str], folder: Path, port: int) -> Iterator[None]:
 def _interrupt(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGINT)
-
-
-def _is_ready(port: int) -> bool:
-    try:
-        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
-            return True
-    except (URLError, ConnectionError, TimeoutError):
-        return False
 
 
 def ask(port: int, content: bytes, token: str = "") -> npt.NDArray[np.uint8]:
@@ -204,9 +196,3 @@ def test_behind_a_proxy(
         with pytest.raises(HTTPError, match="413") as refused:
             ask(port, bytes(36 * 2**20))
         assert b"nginx" in refused.value.read()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
