@@ -53,7 +53,7 @@ docs: $(VENV)/installed
 mobile: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[mobile]"
 	$(BIN)/python -m pytest -n 2 tests/deploy/test_formats.py tests/test_documentation.py \
-	  -k "executorch or code_runs and export"
+	  -k executorch
 
 serving: $(VENV)/installed
 	$(BIN)/python -m pytest tests/test_serving_page.py

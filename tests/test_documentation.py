@@ -89,6 +89,18 @@ def test_code_runs(page: Path, folder: Path) -> None:
         assert "(1, 19, 42, 63)" in README.read_text(encoding="utf-8")
 
 
+@pytest.mark.docs
+def test_code_that_needs_executorch_runs(folder: Path) -> None:
+    """By itself, so that `make mobile` need not run all of its page again."""
+    pytest.importorskip("executorch")
+    blocks = [block for page in PAGES for block in read_blocks(page) if block.needs == "executorch"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for block in blocks:
+            PageCode(block.page).run(block)
+    assert (folder / "roads.pte").exists()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_code_says_its_language(page: Path) -> None:
     for block in read_blocks(page):
