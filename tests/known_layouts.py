@@ -1,5 +1,6 @@
 """Known data sets of a few pictures, in the layouts that their publishers and tools give them."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,12 @@ def write_ade20k(root: Path) -> Path:
     pairs = [(f"images/{name}.jpg", f"annotations/{name}.png") for name in names]
     _save_pairs(root / "ADEChallengeData2016", "ade20k", pairs)
     return root / "ADEChallengeData2016"
+
+
+def write_ade20k_archive(root: Path) -> Path:
+    """Write ADEChallengeData2016, and the archive of it that is published."""
+    folder = write_ade20k(root)
+    return Path(shutil.make_archive(str(folder), "zip", root_dir=root, base_dir=folder.name))
 
 
 def write_cityscapes(root: Path) -> Path:

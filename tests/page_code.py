@@ -3,13 +3,11 @@
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
-import time
 import venv
-from os import environ, killpg, pathsep
+from os import environ, pathsep
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from page_shortcuts import ARGUMENTS, shorten_code, shorten_words
 from page_yaml import run_yaml
 from pages import PYTHON, ROOT, YAML, Block, logical_lines
 from segnext.cli.main import app
-from servers import free_port, is_ready
+from servers import ServerError, end_server, free_port, start_server
 
 _PAGES_PORT = 8000
 _LONGEST_S = 240
@@ -49,7 +47,7 @@ class PageCode:
 
     def __init__(self, page: Path) -> None:
         self.names: dict[str, Any] = {"__name__": page.name}
-        self._server: subprocess.Popen[bytes] | None = None
+        self._server: subprocess.Popen[str] | None = None
         self._port = free_port()
 
     def run(self, block: Block) -> None:
@@ -75,7 +73,7 @@ class PageCode:
     def close(self) -> None:
         """End the server that the page started."""
         if self._server is not None:
-            _end(self._server)
+            end_server(self._server)
 
     def _adapt(self, code: str) -> str:
         code = code.replace(f"127.0.0.1:{_PAGES_PORT}", f"127.0.0.1:{self._port}")
@@ -100,7 +98,7 @@ class PageCode:
             _run_bash(line, where, SEGNEXT_TOKEN="of the server that was stopped")
         elif "--nnodes 2" in line:
             _forget_run(line)
-            _run_bash(f"{line} & {line} & wait -n && wait -n", where)
+            _run_bash(f"srun {line}", where)
         else:
             _forget_run(line)
             _run_bash(line, where)
@@ -109,22 +107,14 @@ class PageCode:
         """Start a server; the page's first stays, for the requests to it."""
         port = self._port if self._server is None else free_port()
         command = re.sub(r"\s#.*", "", line) + f" --port {port}"
-        server = subprocess.Popen(
-            ["bash", "-c", command],
-            env=_environment(),
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        until = time.monotonic() + _LONGEST_S
-        while not is_ready(port):
-            if server.poll() is not None or time.monotonic() > until:
-                said = _end(server)
-                pytest.fail(f"{where}\nis not ready\n{said}")
-            time.sleep(0.1)
+        try:
+            server = start_server(["bash", "-c", command], port, env=_environment())
+        except ServerError as error:
+            pytest.fail(f"{where}\n{error}")
         if self._server is None:
             self._server = server
         else:
-            _end(server)
+            end_server(server)
 
 
 _COMMANDS = {"segnext", "pip", "make", "curl", "python", "torchrun", "accelerate"}
@@ -202,10 +192,3 @@ def _run_bash(code: str, where: str, **variables: str) -> str:
 def _environment() -> dict[str, str]:
     path = [str(_STAND_INS), str(Path(sys.executable).parent), environ.get("PATH", "")]
     return {**environ, **_JOB, "PATH": pathsep.join(path), "OMP_NUM_THREADS": "1"}
-
-
-def _end(server: subprocess.Popen[bytes]) -> str:
-    """End a process and its children; return what it said."""
-    if server.poll() is None:
-        killpg(server.pid, signal.SIGTERM)
-    return server.communicate(timeout=_LONGEST_S)[1].decode()

@@ -1,15 +1,17 @@
 """The data sets that descriptions on the pages speak of: a few pictures each, in their layout."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from coco_files import annotation, box, content, save_coco
-from known_layouts import write_ade20k
-from pictures import ids, save_pairs, save_picture
+from known_layouts import write_ade20k_archive
+from label_studio_files import box as label_box
+from label_studio_files import save, task
+from pictures import ids, save_pairs
 from stored_shards import shard_bytes
 
 COCO_CLASSES = ("car", "bus", "sky", "road")
+LABELS = ("background", "crop", "weed")
 
 
 def _write_folders(root: Path) -> None:
@@ -31,19 +33,9 @@ def _write_coco(root: Path) -> None:
 
 
 def _write_label_studio(root: Path) -> None:
-    tasks = []
-    for number, label in enumerate(["background", "crop", "weed"] * 4):
-        place = {"x": 10, "y": 10, "width": 20, "height": 20, "rotation": 0}
-        shape = {
-            "type": "rectanglelabels",
-            "original_width": 30,
-            "original_height": 20,
-            "value": {**place, "rectanglelabels": [label]},
-        }
-        name = f"{number}.jpg"
-        save_picture(root / "images" / name)
-        tasks.append({"data": {"image": name}, "annotations": [{"id": 1, "result": [shape]}]})
-    (root / "project.json").write_text(json.dumps(tasks), encoding="utf-8")
+    labels = {f"{number}.jpg": label for number, label in enumerate(LABELS * 4)}
+    tasks = [task(name, label_box(label)) for name, label in labels.items()]
+    save(root, *tasks, photos=tuple(labels))
 
 
 def _write_shards(root: Path) -> None:
@@ -57,7 +49,7 @@ def _write_shards(root: Path) -> None:
 # By what a description says of its format.
 WRITERS: dict[str, Callable[[Path], object]] = {
     "folder": _write_folders,
-    "ade20k": write_ade20k,
+    "ade20k": write_ade20k_archive,
     "coco": _write_coco,
     "label_studio": _write_label_studio,
     "webdataset": _write_shards,

@@ -15,7 +15,7 @@ from PIL import Image
 import segnext
 from class_photos import SMALLEST, write_classifier, write_color_photos
 from known_layouts import (
-    write_ade20k,
+    write_ade20k_archive,
     write_cityscapes,
     write_isaid_pictures,
     write_pascal_voc,
@@ -107,9 +107,7 @@ def make_run(folder: Path) -> None:
 
 def make_known(folder: Path) -> Path:
     """Write known data sets of a few pictures, as published."""
-    write_ade20k(folder)
-    name = "ADEChallengeData2016"
-    shutil.make_archive(str(folder / name), "zip", root_dir=folder, base_dir=name)
+    write_ade20k_archive(folder)
     write_cityscapes(folder / "cityscapes")
     write_sbd(write_pascal_voc(folder).parent / "benchmark_RELEASE" / "dataset")
     write_isaid_pictures(folder / "iSAID")

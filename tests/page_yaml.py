@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -48,9 +47,6 @@ def _open_data(code: str, form: str, where: str) -> None:
     """Open the data that a description speaks of, and read a mask of each split."""
     folder = Path(tempfile.mkdtemp(dir=Path.cwd()))
     WRITERS[form](folder)
-    if form == "ade20k":
-        name = "ADEChallengeData2016"
-        shutil.make_archive(str(folder / name), "zip", root_dir=folder, base_dir=name)
     for written in ("s3://bucket", "/data", "/scratch"):
         root = folder.as_uri() if "://" in written else str(folder)
         code = re.sub(rf"(?<=[ ]){written}(?=/)", root, code)

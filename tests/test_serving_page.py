@@ -4,10 +4,8 @@ import base64
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +20,7 @@ from PIL import Image
 from pages import DOCKER, PROXY, ROOT, Block, logical_lines, read_blocks
 from segnext.data.synthetic import draw_scene
 from segnext.predict import Predictor
-from servers import free_port, is_ready
+from servers import end_server, free_port, start_server
 
 pytestmark = pytest.mark.serving
 
@@ -61,31 +59,11 @@ def docker(*words: str) -> str:
 
 @contextmanager
 def serving(words: list[str], folder: Path, port: int) -> Iterator[None]:
-    """Run a command that serves, in the foreground as readers do, once it answers."""
-    process = subprocess.Popen(
-        words,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    server = start_server(words, port, cwd=folder)
     try:
-        until = time.monotonic() + 180
-        while not is_ready(port):
-            if process.poll() is not None or time.monotonic() > until:
-                _interrupt(process)
-                pytest.fail(process.communicate(timeout=120)[0])
-            time.sleep(0.2)
         yield
     finally:
-        _interrupt(process)
-        process.communicate(timeout=120)
-
-
-def _interrupt(process: subprocess.Popen[str]) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGINT)
+        end_server(server)
 
 
 def ask(port: int, content: bytes, token: str = "") -> npt.NDArray[np.uint8]:
